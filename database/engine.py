@@ -1,0 +1,49 @@
+"""The SQLAlchemy engine: a pool of checked connections with timeouts, and logins that survive a rotated password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import sqlalchemy
+from sqlalchemy import Engine, event
+
+from database.credentials import credentials_of
+from database.settings import DatabaseSettings
+
+# A connection is given up after this long, so that connections move when a failover changes what the address means.
+RECYCLE_AFTER_S = 900
+
+
+def create_engine(settings: DatabaseSettings, application_name: str) -> Engine:
+    """An engine for the database of the settings. Nothing is connected yet.
+
+    `application_name` is what `pg_stat_activity` shows. All sessions are in UTC.
+    """
+    engine = sqlalchemy.create_engine(
+        settings.url,
+        pool_size=settings.pool_size,
+        max_overflow=0,
+        pool_timeout=settings.pool_timeout_s,
+        pool_pre_ping=True,
+        pool_recycle=RECYCLE_AFTER_S,
+        connect_args={
+            "application_name": application_name,
+            "connect_timeout": settings.connect_timeout_s,
+            "options": f"-c statement_timeout={settings.statement_timeout_ms} -c timezone=UTC",
+        },
+    )
+    credentials = credentials_of(settings)
+
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, _record: Any, arguments: Any, parameters: dict[str, Any]) -> psycopg.Connection[Any]:
+        login = credentials.current()
+        try:
+            connection: psycopg.Connection[Any] = dialect.connect(*arguments, **{**parameters, **login})
+        except psycopg.OperationalError:
+            if not credentials.refresh(login):
+                raise
+            connection = dialect.connect(*arguments, **{**parameters, **credentials.current()})
+        return connection
+
+    return engine

@@ -1,0 +1,39 @@
+"""Structured logs: one JSON object a line on standard error, with the fields that CloudWatch Logs Insights can query.
+
+Standard output is left to what a command answers (a report, a table), so that it can be piped. `LOG_FORMAT=text` gives
+lines for a person at a terminal.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import Literal
+
+from pythonjsonlogger.json import JsonFormatter
+
+LogFormat = Literal["json", "text"]
+
+
+def json_formatter() -> JsonFormatter:
+    """The formatter of log lines: time (ISO 8601, UTC), level, logger, message, and the fields given as `extra`."""
+    return JsonFormatter(
+        "{asctime}{levelname}{name}{message}",
+        style="{",
+        rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+        datefmt="%Y-%m-%dT%H:%M:%S+00:00",
+    )
+
+
+def configure(level: str, log_format: str) -> None:
+    """Send all logs to standard error at `level` (DEBUG, INFO, WARNING or ERROR) as `json` or `text`."""
+    logging.Formatter.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stderr)
+    if log_format == "json":
+        handler.setFormatter(json_formatter())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())

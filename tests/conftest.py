@@ -1,0 +1,171 @@
+"""What the tests stand on: a real PostgreSQL, a fresh migrated database for each test, the real weather files."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+
+from database import embedded, roles
+from database.engine import create_engine
+from database.migrate import migrate
+from database.settings import DatabaseSettings
+from runtime.environment import load
+
+PROJECT = Path(__file__).parent.parent
+PASSWORDS = {roles.OWNER: "owner's", roles.WORKER: "worker's", roles.API: "api's"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """A running PostgreSQL server of the tests' own."""
+
+    folder: Path
+    port: int
+
+    def url(self, role: str, database: str) -> str:
+        """The address of a database for a role, its password included."""
+        url = URL.create("postgresql", role, PASSWORDS.get(role), "127.0.0.1", self.port, database)
+        return url.render_as_string(hide_password=False)
+
+    def superuser(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
+        """A connection that may do everything, each statement at once."""
+        return psycopg.connect(self.url(embedded.SUPERUSER, database), autocommit=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Database:
+    """A migrated, empty database that only one test uses."""
+
+    cluster: Cluster
+    name: str
+
+    def url(self, role: str = roles.OWNER) -> str:
+        """Its address for a role, the password included."""
+        return self.cluster.url(role, self.name)
+
+    def environment(self, role: str) -> dict[str, str]:
+        """The environment variables that a program of this role needs, and the ones this test run has."""
+        return {**os.environ, "WINDSOCK_DATABASE_URL": self.url(role)}
+
+    def engine(self, role: str = roles.OWNER) -> Engine:
+        """An engine for a role."""
+        return create_engine(load(DatabaseSettings, {"WINDSOCK_DATABASE_URL": self.url(role)}), "windsock-tests")
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[object, ...]]:
+        """What a query answers to the owner."""
+        with psycopg.connect(self.url()) as connection:
+            return connection.execute(query.encode(), parameters).fetchall()
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(ready: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    """Wait until `ready` says so; fail with `what` after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            pytest.fail(f"after {seconds} s still not true: {what}")
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The server that the whole run shares."""
+    # Not under pytest's own folder: started by root, the server's user could not enter it.
+    parent = Path(tempfile.mkdtemp(prefix="windsock-tests-"))
+    parent.chmod(0o755)
+    folder, port = parent / "postgres", free_port()
+    embedded.initialise(folder, PASSWORDS[roles.OWNER])
+    access = folder / "pg_hba.conf"
+    access.write_text(f"host all {embedded.SUPERUSER} 127.0.0.1/32 trust\n" + access.read_text())
+    # A test machine that loses its power loses nothing that is worth the wait for its disk.
+    (folder / "postgresql.auto.conf").write_text("fsync = off\n")
+    with (parent / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "database.embedded", "run", str(folder), "--port", str(port)],
+            stderr=log,
+            stdout=log,
+            cwd=PROJECT,
+        )
+    started = Cluster(folder, port)
+    try:
+        wait_until(lambda: _answers(started), f"PostgreSQL answers; see {parent / 'log'}")
+        yield started
+    finally:
+        server.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
+        server.wait(30)
+        shutil.rmtree(parent)
+
+
+def _answers(cluster: Cluster) -> bool:
+    try:
+        cluster.superuser().close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def migrated(cluster: Cluster) -> str:
+    """The name of the migrated database that those of the single tests are copied from."""
+    database = Database(cluster, embedded.DATABASE)
+    engine = database.engine()
+    migrate(engine, roles.RolePasswords(worker=PASSWORDS[roles.WORKER], api=PASSWORDS[roles.API]))
+    engine.dispose()
+    return database.name
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def database(cluster: Cluster, migrated: str) -> Iterator[Database]:
+    """A fresh database with the current schema and the three roles."""
+    name = f"test_{next(_numbers)}"
+    template, copy, owner = sql.Identifier(migrated), sql.Identifier(name), sql.Identifier(roles.OWNER)
+    with cluster.superuser() as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(copy, owner, template))
+    yield Database(cluster, name)
+    with cluster.superuser() as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(copy))
+
+
+@pytest.fixture(scope="session")
+def weather_data(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A function that unpacks one archive of real weather files (wx_data, defects, ghcn_daily) and gives its folder."""
+    archives = Path(os.environ.get("WINDSOCK_DATA", PROJECT.parent / "shared" / "data"))
+    unpacked = tmp_path_factory.mktemp("weather")
+
+    def folder(name: str) -> Path:
+        archive = archives / f"{name}.tar.xz"
+        if not archive.exists():
+            pytest.skip(f"no real weather files: {archive.name} is not in the folder that WINDSOCK_DATA names")
+        if not (unpacked / name).exists():
+            with tarfile.open(archive) as opened:
+                opened.extractall(unpacked, filter="data")
+        return unpacked / name
+
+    return folder
