@@ -1,0 +1,1 @@
+"""The worker: loads weather files into the database and keeps the yearly statistics."""
