@@ -1,6 +1,6 @@
-"""Whether a program would accept its environment, before it is started.
+"""Whether programs would accept their environment, before they are started.
 
-    python -m runtime.check worker.settings:Settings
+    python -m runtime.check app.settings:ApiSettings worker.settings:WorkerSettings
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from runtime.environment import SettingsError, load
 def main(arguments: list[str] | None = None) -> int:
     """The command line: 0, or 2 with each missing or malformed variable on standard error."""
     parser = argparse.ArgumentParser(prog="python -m runtime.check", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("settings", metavar="MODULE:CLASS", help="the program's settings class")
-    module, _, name = parser.parse_args(arguments).settings.partition(":")
-    try:
-        load(getattr(importlib.import_module(module), name))
-    except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+    parser.add_argument("settings", nargs="+", metavar="MODULE:CLASS", help="a program's settings class")
+    problems: dict[str, None] = {}  # two programs may share a variable: a set that keeps the order
+    for settings in parser.parse_args(arguments).settings:
+        module, _, name = settings.partition(":")
+        try:
+            load(getattr(importlib.import_module(module), name))
+        except SettingsError as error:
+            problems |= dict.fromkeys(str(error).splitlines())
+    sys.stderr.writelines(f"{problem}\n" for problem in problems)
+    return 2 if problems else 0
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ short_description: the default output, with messages as text
 description:
   - As P(ansible.builtin.default#callback), with these differences.
   - The message of a C(debug), C(assert) or C(fail) is shown as it is, not as quoted data.
-  - A retry shows the C(progress) of its result, if there is one, instead of what it still waits for.
+  - A retry shows the fact that it sets whose name ends in C(_progress), if there is one, each time that it is news.
   - A play of another place than the inventory's is not shown at all, and neither is the inclusion of a file.
 extends_documentation_fragment:
   - default_callback
@@ -20,6 +20,7 @@ from ansible import constants
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.playbook.included_file import IncludedFile
 from ansible.playbook.play import Play
+from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
 SAYING = {"ansible.builtin.assert", "ansible.builtin.debug", "ansible.builtin.fail"}
@@ -56,6 +57,8 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         """Show the message of a `debug` as text."""
+        if isinstance(result.task, TaskInclude) and not self.get_option("display_ok_hosts"):
+            return
         message = _message(result)
         if message is None or result.task.resolved_action != "ansible.builtin.debug":
             super().v2_runner_on_ok(result)
@@ -75,7 +78,8 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_retry(self, result: CallbackTaskResult) -> None:
         """Show how far it is, when the result says so and it is news."""
-        progress = result.result.get("progress")
+        facts = result.result.get("ansible_facts", {})
+        progress = next((str(value) for name, value in facts.items() if name.endswith("_progress")), None)
         if progress is None:
             super().v2_runner_retry(result)
         elif progress != self._shown_progress:
