@@ -81,7 +81,8 @@ def test_the_first_run_ends_with_what_to_use_next(first: Run, place: Place, sour
         assert said in box
 
 
-def test_the_data_are_there(first: Run, place: Place) -> None:
+@pytest.mark.usefixtures("first")
+def test_the_data_are_there(place: Place) -> None:
     assert place.total() > DAYS_AT_LEAST
     assert place.total("/api/weather/stats?per_page=1") == STATIONS * (LAST_YEAR - FIRST_YEAR + 1)
 
