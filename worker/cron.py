@@ -17,9 +17,7 @@ from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_MONTHS = tuple(
-    name.lower() for name in ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,13 +101,17 @@ def time_zone(text: str) -> str:
 def trigger(cron: str, timezone: str) -> BaseTrigger:
     """The trigger that fires when cron would.
 
+    A time that the clock leaves out in spring fires as much later as was left out. One that it shows twice in autumn
+    fires twice: the second pass finds nothing new.
+
     Raises:
         ValueError: the schedule or the time zone is malformed.
     """
     texts = cron.split()
     if len(texts) != len(_FIELDS):
         raise ValueError(
-            f"{len(texts)} fields instead of 5: minute, hour, day of the month, month, day of the week, such as 0 6 * * *"
+            f"{len(texts)} fields instead of 5: minute, hour, day of the month, month and day of the week, "
+            "such as 0 6 * * *"
         )
     values = [field.values(text) for field, text in zip(_FIELDS, texts, strict=True)]
     minutes, hours, days, months, weekdays = map(sorted, values)
@@ -118,8 +120,8 @@ def trigger(cron: str, timezone: str) -> BaseTrigger:
         raise ValueError(f"no month of {texts[3]} has a day {texts[2]}: it would never run")
     if not any_day and not any_weekday and "*" in texts[2] + texts[4]:
         raise ValueError(
-            f"{texts[2]} as day of the month together with {texts[4]} as day of the week: some crons take days that are "
-            "both, others days that are either; write the days as a list"
+            f"{texts[2]} as day of the month together with {texts[4]} as day of the week: some crons take days that "
+            "are both, others days that are either; write the days as a list"
         )
 
     zone = _zone(timezone)
@@ -135,11 +137,16 @@ def next_run(cron: str, timezone: str, after: datetime.datetime) -> datetime.dat
     """The first time after `after` (which has a time zone) that the schedule fires, in the schedule's time zone."""
     if after.tzinfo is None:
         raise ValueError("the time has no time zone")
-    found: datetime.datetime | None = trigger(cron, timezone).get_next_fire_time(
-        None, after + datetime.timedelta(microseconds=1)
-    )
+    found = following(trigger(cron, timezone), after + datetime.timedelta(microseconds=1))
     assert found is not None, "a schedule without an end fires again"
-    return found
+    return found.astimezone(_zone(timezone))
+
+
+def following(trigger: BaseTrigger, now: datetime.datetime) -> datetime.datetime | None:
+    """The first time from `now` on that the trigger fires, in UTC; None when it never does again."""
+    # By way of UTC: a time that a clock leaves out in spring comes from APScheduler as the clock never shows it.
+    found: datetime.datetime | None = trigger.get_next_fire_time(None, now)
+    return found.astimezone(datetime.UTC) if found else None
 
 
 def _listed(numbers: list[int]) -> str:

@@ -1,6 +1,6 @@
 """Metrics of a pass as a line of the CloudWatch Embedded Metric Format.
 
-CloudWatch Logs finds such lines in the output of a container and makes metrics of them: no agent, no API call. The format:
+CloudWatch Logs finds such lines in the output of a container and makes metrics of them: no agent, no API call. Format:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 

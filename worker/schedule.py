@@ -16,7 +16,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from worker.cron import trigger
+from worker.cron import following, trigger
 from worker.stop import StopRequest, end_at_once, stop_on_signals
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ def run_schedule(
     """Run a pass at each time of the schedule until SIGTERM or SIGINT, and one at once if `run_at_start`.
 
     Passes never overlap: a time that comes while a pass runs is skipped and logged. Times that were missed (the machine
-    slept) are made up for by one pass. A pass that raises is logged, and the schedule goes on. The first signal lets the
-    running pass end, the second ends the process. Call it in the main thread.
+    slept) are made up for by one pass. A pass that raises is logged, and the schedule goes on. The first signal lets
+    the running pass end, the second ends the process. Call it in the main thread.
 
     Returns:
         0, the exit status after a clean stop. A pass that has not ended `stop_within_s` seconds after the request is
@@ -68,7 +68,7 @@ def run_trigger(
             passes.run, trigger, id="pass", coalesce=True, max_instances=1, misfire_grace_time=None, **first
         )
         scheduler.add_listener(passes.skipped, EVENT_JOB_MAX_INSTANCES)
-        passes.log_next("the schedule has started", "schedule_started")
+        passes.log_next("the schedule has started, the next pass is due at", "schedule_started")
         scheduler.start()
         while not stop.wait(LOOK_AT_CLOCK_S):
             scheduler.wakeup()
@@ -113,7 +113,7 @@ class _Passes:
             fields = {"action": "pass_ended", "trigger": reason, "seconds": _since(began)}
             log.info("the pass has ended", extra=fields)
         if not self._stop.requested:
-            self.log_next("waiting for the next pass", "pass_scheduled")
+            self.log_next("the next pass is due at", "pass_scheduled")
 
     def skipped(self, event: JobSubmissionEvent) -> None:
         """Log that a time came while a pass was running."""
@@ -126,10 +126,10 @@ class _Passes:
 
     def log_next(self, message: str, action: str) -> None:
         """Log when the next pass is due."""
-        # Asked of the trigger: the scheduler's own answer needs a lock that it holds while it waits for the pass to end.
-        found = self._trigger.get_next_fire_time(None, _now())
-        following = "at once" if self._next_reason == "start" else found.isoformat() if found else "never"
-        log.info("%s: %s", message, following, extra={"action": action, "next_run": following})
+        # Asked of the trigger: the scheduler's own answer needs a lock that it holds while it waits for a pass to end.
+        due = _now() if self._next_reason == "start" else following(self._trigger, _now())
+        next_run = due.isoformat(timespec="seconds") if due else None
+        log.info("%s %s", message, next_run or "none", extra={"action": action, "next_run": next_run})
 
 
 def _now() -> datetime.datetime:

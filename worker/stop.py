@@ -1,4 +1,4 @@
-"""How a running worker is asked to stop: SIGTERM or SIGINT becomes a request that the pass looks at between its steps."""
+"""How a running worker is asked to stop: SIGTERM or SIGINT becomes a request that a pass looks at between its steps."""
 
 from __future__ import annotations
 
@@ -79,5 +79,4 @@ def end_at_once(status: int) -> None:
 
     PostgreSQL rolls back the open transaction when the connection breaks, so nothing is left half done.
     """
-    logging.shutdown()
     os._exit(status)

@@ -1,7 +1,7 @@
 """A stochastic weather generator: daily temperatures and precipitation that look like a station's, and are nobody's.
 
-The model is that of Richardson (1981), as in WGEN, with the shapes and rates of 60 real stations of the Corn Belt: wet and dry
-days are a first-order Markov chain, amounts are gamma distributed, temperatures are a yearly cycle and an
+The model is that of Richardson (1981), as in WGEN, with the shapes and rates of 60 real stations of the Corn Belt: wet
+and dry days are a first-order Markov chain, amounts are gamma distributed, temperatures are a yearly cycle and an
 autoregressive anomaly, and the range of a day is narrower when it is wet. Stations near each other share most of
 their weather: each takes from the same few regional series, by its distance from their centres.
 
@@ -119,7 +119,7 @@ class Weather:
         wet = _markov(dice, after_dry, after_wet)
         own = self._normal(site.number, _AMOUNT, count)
         depth = _blend(weights, self._amounts, own)
-        # The square of a normal variable is gamma distributed with the shape 1/2: as heavy a tail as the real stations'.
+        # The square of a normal variable is gamma distributed with the shape 1/2: as heavy a tail as the real one.
         return wet, 0.2 + dryness * (9.5 - 2.3 * _cycle(self._season, peak=0.04)) * depth * depth
 
     def _temperatures(self, site: Site, wet: Flags) -> tuple[Floats, Floats]:
@@ -128,7 +128,7 @@ class Weather:
         winter = _cycle(self._season, peak=0.04)
         north = site.latitude - 40.5
         inland = max(0.0, -90.0 - site.longitude)  # degrees: away from the lakes and the sea
-        mean = 11.2 - 0.9 * north - 0.005 * (site.elevation - 250.0)
+        mean = 10.9 - 0.9 * north - 0.005 * (site.elevation - 250.0)
         amplitude = 13.2 + 0.3 * north + 0.03 * inland
         own = _autoregressive(self._normal(site.number, _ANOMALY, count), _PERSISTENCE)
         anomaly = (4.8 + 1.7 * winter) * _blend(_weights(site), self._anomalies, own)
@@ -173,10 +173,11 @@ class Weather:
         return (self._raw(station, stream, count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def _normal(self, station: int, stream: int, count: int) -> Floats:
-        """Numbers of mean 0 and variance 1: the sum of twelve uniform ones, near enough to normal up to 4 deviations."""
+        """Numbers of mean 0 and variance 1: the sum of twelve uniform ones, near to normal up to 4 deviations."""
         words = self._raw(station, stream, 3 * count).reshape(count, 3, 1)
         pieces = (words >> np.array([0, 16, 32, 48], np.uint64)) & np.uint64(0xFFFF)
-        return (pieces.sum(axis=(1, 2)).astype(np.float64) - 12 * 32767.5) / 65536.0
+        sums: Floats = pieces.sum(axis=(1, 2)).astype(np.float64)
+        return (sums - 12 * 32767.5) / 65536.0
 
 
 def _cycle(season: Floats, *, peak: float) -> Floats:
@@ -221,14 +222,15 @@ def _weights(site: Site) -> list[float]:
 
 def _blend(weights: list[float], regional: list[Floats], own: Floats) -> Floats:
     """The regional series and the site's own one in a sum that has variance 1 again."""
-    blended = np.sqrt(1.0 - _SHARED_VARIANCE) * own
+    blended: Floats = np.sqrt(1.0 - _SHARED_VARIANCE) * own
     for weight, series in zip(weights, regional, strict=True):
         blended = blended + np.sqrt(_SHARED_VARIANCE * weight) * series
     return blended
 
 
 def _tenths(values: Floats) -> Integers:
-    return np.rint(values * 10.0).astype(np.int64)
+    rounded: Integers = np.rint(values * 10.0).astype(np.int64)
+    return rounded
 
 
 def sites(weather: Weather, count: int) -> Iterator[Site]:
