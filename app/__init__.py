@@ -1,6 +1,6 @@
 """The Windsock API: daily weather, its statistics, stations and ingestions, read only.
 
-gunicorn --config app/gunicorn.conf.py "app:create_app()"
+To be served with `gunicorn --config app/gunicorn.conf.py "app:create_app()"`.
 """
 
 from __future__ import annotations

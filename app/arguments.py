@@ -170,7 +170,7 @@ def shown_name(name: str) -> str:
     return name if len(name) <= 40 else name[:40] + "..."
 
 
-class Blueprint(SmorestBlueprint):
+class Blueprint(SmorestBlueprint):  # type: ignore[misc] # flask-smorest has no types
     """A group of addresses whose query parameters are read strictly."""
 
     ARGUMENTS_PARSER = StrictParser()

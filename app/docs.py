@@ -39,7 +39,8 @@ def register(app: Flask, api: Api) -> None:
             etag = hashlib.sha256(document).hexdigest()[:32]
         response = Response(document, mimetype=JSON, headers={"Cache-Control": "no-cache"})
         response.set_etag(etag, weak=True)
-        return response.make_conditional(flask.request)
+        response.make_conditional(flask.request)
+        return response
 
     app.register_blueprint(blueprint)
 

@@ -61,7 +61,7 @@ LIST_HEADERS = {"Link": header("Addresses of other pages (RFC 8288)", '</api/wea
 TOTAL_HEADER = {"X-Total-Count": header("With CSV: how many rows the file has", "365", "integer")}
 
 
-class Api(SmorestApi):
+class Api(SmorestApi):  # type: ignore[misc] # flask-smorest has no types
     """flask-smorest with this API's errors instead of its own."""
 
     ERROR_SCHEMA = Problem

@@ -1,4 +1,4 @@
-"""CSV downloads: streamed from PostgreSQL in constant memory, on a connection of their own, never seemingly complete."""
+"""CSV downloads: streamed from PostgreSQL in constant memory, on connections of their own. A broken one shows."""
 
 from __future__ import annotations
 

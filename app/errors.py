@@ -46,7 +46,7 @@ def invalid_parameter(parameter: str, problem: str, accepted: str) -> InvalidPar
 
 
 def problem(status: int, title: str, detail: str | None, **members: Any) -> Response:
-    """A response with a problem document. `type` among the members is a URI of the kind, `about:blank` when left out."""
+    """A response with a problem document. The member `type` is a URI of the kind."""
     document = {
         "type": "about:blank",
         "title": title,

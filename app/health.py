@@ -51,8 +51,7 @@ def ready() -> Response:
 
 @functools.cache
 def _outdated() -> frozenset[str]:
-    newest, *older = known_revisions()
-    return frozenset(older)
+    return frozenset(known_revisions()[1:])
 
 
 def _health(status: str) -> Response:

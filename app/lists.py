@@ -19,7 +19,7 @@ def answer(series: Series, query: Mapping[str, Any], chosen: Filter) -> Response
     """The response to a request for the rows of `chosen`. `query` are the loaded parameters."""
     form = representation.negotiate(query.get("format"), csv=True)
     if form == "csv":
-        refuse_paging(query)
+        refuse_paging()
     paging = paging_of(query, series.position)
     version = state().versions.current().weather
     if versions.unchanged(version, form):

@@ -13,10 +13,10 @@ from urllib.parse import urlencode
 import orjson
 from flask import Response, request
 
-from app.arguments import DEFAULT_PER_PAGE, PageQuery
-from app.errors import InvalidParametersError, invalid_parameter
-from app.representation import json_response
+from app.arguments import PageQuery
+from app.errors import InvalidParameter, InvalidParametersError, invalid_parameter
 from app.reads import Row
+from app.representation import json_response
 
 Position = tuple[str | int | dt.date, ...]
 """Where an item stands in a list: the values that the list is ordered by."""
@@ -49,8 +49,8 @@ def paging_of(query: Mapping[str, Any], position: Sequence[type]) -> Paging:
 def answer(items: Sequence[Row], names: Sequence[str], paging: Paging, total: int, position: slice) -> Response:
     """A page as a response.
 
-    `items` are the rows of the page and, when there are more, one row beyond it. `position` is where in a row the values
-    are that the list is ordered by.
+    `items` are the rows of the page and, when there are more, one row beyond it. `position` is where in a row the
+    values are that the list is ordered by.
     """
     shown = items[: paging.per_page]
     more = len(items) > paging.per_page
@@ -82,23 +82,16 @@ def answer(items: Sequence[Row], names: Sequence[str], paging: Paging, total: in
     return response
 
 
-def refuse_paging(query: Mapping[str, Any]) -> None:
+def refuse_paging() -> None:
     """Refuse the parameters of pages where the whole list is sent.
 
     Raises:
-        InvalidParametersError: one of them is there.
+        InvalidParametersError: the request has one of them.
     """
     given = [name for name in PageQuery().fields if name in request.args]
     if given:
-        raise InvalidParametersError(
-            [
-                error
-                for name in given
-                for error in invalid_parameter(
-                    name, "cannot be used with CSV", "no parameter of paging: CSV has all rows of the filter"
-                ).invalid
-            ]
-        )
+        problem, accepted = "cannot be used with CSV", "no paging: CSV has all rows of the filter"
+        raise InvalidParametersError([InvalidParameter(name, problem, accepted) for name in given])
 
 
 def _address(change: Mapping[str, object]) -> str:

@@ -26,12 +26,20 @@ RETRY_AFTER_S = 5
 PROBE_TIMEOUT_S = 2  # load balancers wait about 5 seconds for a health check
 
 
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.DBAPIError, CredentialsError)
+_NOT_MIGRATED = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.InsufficientPrivilege,
+)
+
+
 class UnavailableError(Exception):
     """The database cannot answer now; the text says why, in words that may be shown to anyone."""
 
 
 class Reads:
-    """The connections of one process. A busy pool delays pages, never downloads or the probe, and the other way round."""
+    """The connections of one process. Many slow pages delay no download and no probe, nor the other way round."""
 
     def __init__(self, settings: ApiSettings) -> None:
         database = settings.database
@@ -105,16 +113,10 @@ def _connection(engine: Engine, busy: str) -> Iterator[psycopg.Connection[Row]]:
     except sqlalchemy.exc.TimeoutError as error:
         raise UnavailableError(busy) from error
     except psycopg.errors.QueryCanceled as error:
-        raise UnavailableError(
-            "The database took too long to answer. Ask for fewer stations or a shorter time."
-        ) from error
-    except (
-        psycopg.errors.UndefinedTable,
-        psycopg.errors.UndefinedColumn,
-        psycopg.errors.InsufficientPrivilege,
-    ) as error:
+        raise UnavailableError("The database took too long. Ask for fewer stations or a shorter time.") from error
+    except _NOT_MIGRATED as error:
         raise UnavailableError("The database is not at the schema that this release needs.") from error
-    except (psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.DBAPIError, CredentialsError) as error:
+    except _AWAY as error:
         raise UnavailableError("The database does not answer.") from error
     finally:
         if pooled is not None:

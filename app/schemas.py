@@ -1,4 +1,4 @@
-"""What the answers hold, for the documentation: they are made in `series`, `stations` and `ingestions`, not by these."""
+"""What the answers hold, for the documentation. `series`, `stations` and `ingestions` make them, not these."""
 
 from __future__ import annotations
 

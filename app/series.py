@@ -85,13 +85,14 @@ class Series:
 
     def _select(self, inner: str = "", outer: str = "") -> str:
         columns = ", ".join(f"{expression} AS {name}" for name, expression in self.columns.items())
+        after = f"CASE WHEN s.place = 1 THEN %(after)s::{self.sql_type} END"  # of a cursor, in its own station only
         return f"""
             SELECT s.code AS station_id, {columns}
             FROM unnest(%(ids)s::int[], %(codes)s::text[]) WITH ORDINALITY AS s (id, code, place)
             CROSS JOIN LATERAL (
                 SELECT * FROM {self.table} AS o
                 WHERE o.station_id = s.id AND o.{self.key} BETWEEN %(low)s AND %(high)s
-                  AND o.{self.key} > coalesce(CASE WHEN s.place = 1 THEN %(after)s::{self.sql_type} END, {self.before_all})
+                  AND o.{self.key} > coalesce({after}, {self.before_all})
                 ORDER BY o.{self.key} {inner}
             ) AS o
             ORDER BY s.place, o.{self.key} {outer}
@@ -107,7 +108,7 @@ def copy_csv(connection: psycopg.Connection[Row], query: str, parameters: Mappin
     literal = psycopg.ClientCursor(connection).mogrify(query.encode(), parameters)
     block: list[bytes] = []
     size = 0
-    with connection.cursor().copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(sql.SQL(literal))) as copy:  # type: ignore[arg-type]
+    with connection.cursor().copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(sql.SQL(literal))) as copy:
         for line in copy:
             block.append(bytes(line))
             size += len(line)
@@ -160,10 +161,8 @@ def _count_observations(fetch: Fetch, chosen: Filter) -> list[Row]:
     assert isinstance(chosen.high, dt.date)
     (first, last), parts = whole_years(chosen.low, chosen.high)
     one = STATION if chosen.station is not None else ""
-    counts = [
-        "SELECT y.station_id, y.days AS n FROM yearly_statistics AS y "  # noqa: S608 - as above
-        f"WHERE y.year BETWEEN %(first)s AND %(last)s{one}"
-    ]
+    years = "SELECT y.station_id, y.days AS n FROM yearly_statistics AS y WHERE y.year BETWEEN %(first)s AND %(last)s"
+    counts = [years + one]
     parameters: dict[str, Any] = {"first": first, "last": last, "station": chosen.station}
     for number, (year, low, high, sign) in enumerate(parts):
         counts.append(f"""

@@ -42,13 +42,13 @@ class ServerSettings:
     )
     keepalive_s: int = variable(
         "WINDSOCK_API_KEEPALIVE",
-        holds="seconds that an idle connection stays open, 1 to 4000; longer than the idle timeout of the load balancer",
+        holds="seconds that an idle connection stays open, 1 to 4000; longer than the load balancer's idle timeout",
         parse=whole_number(1, 4000),
         default="75",
     )
     graceful_timeout_s: int = variable(
         "WINDSOCK_API_GRACEFUL_TIMEOUT",
-        holds="seconds that requests in flight may take to finish after SIGTERM, 1 to 3600; less than what the platform "
+        holds="seconds that requests in flight may take to finish after SIGTERM, 1 to 3600; less than the platform "
         "waits before it kills",
         parse=whole_number(1, 3600),
         default="25",

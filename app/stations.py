@@ -84,7 +84,7 @@ def stations(query: dict[str, Any]) -> Response:
     """
     form = representation.negotiate(query.get("format"), csv=True)
     if form == "csv":
-        refuse_paging(query)
+        refuse_paging()
     paging = paging_of(query, (str,))
     version = state().versions.current().everything
     which = _ALL if query["include_empty"] else _OBSERVED

@@ -24,8 +24,8 @@ blueprint = Blueprint(
 def _station() -> Code:
     return Code(
         metadata={
-            "description": "One station, by its code as `/api/stations` lists it; all when left out. An unknown station "
-            "is not an error: it has no rows.",
+            "description": "One station, by its code as `/api/stations` lists it; all when left out. An unknown "
+            "station is not an error: it has no rows.",
             "example": "USC00110072",
         }
     )
