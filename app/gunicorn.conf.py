@@ -29,6 +29,18 @@ limit_request_line = 8190
 control_socket_disable = True
 
 
+def on_starting(server):
+    """Stop at once when the address cannot be listened on: the processes themselves would be started again and again."""
+    family, address = (socket.AF_INET6 if ":" in server.address[0][0] else socket.AF_INET), server.address[0]
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            sys.exit(f"The API cannot listen on {_settings.bind}: {error.strerror}. WINDSOCK_API_BIND is where it listens.")
+    server.log.info("answering on %s", _settings.bind)
+
+
 def post_worker_init(worker):
     """Give up a client that takes nothing of its response: connections inherit this from the listening sockets."""
     for listener in worker.sockets:

@@ -129,7 +129,7 @@ class FilesQuery(PageQuery):
 
 
 @blueprint.route("")
-@blueprint.arguments(IngestionsQuery, location="query")
+@blueprint.arguments(IngestionsQuery(), location="query")
 @blueprint.response(200, schemas.IngestionPage, description="A page of passes", headers=LIST_HEADERS)
 @problems(400, 406, 503)
 def ingestions(query: dict[str, Any]) -> Response:
@@ -141,7 +141,7 @@ def ingestions(query: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/<int:ingestion_id>")
-@blueprint.arguments(NoQuery, location="query")
+@blueprint.arguments(NoQuery(), location="query")
 @blueprint.response(200, schemas.Ingestion, description="The pass")
 @problems(400, 404, 406, 503)
 def ingestion(_query: dict[str, Any], ingestion_id: int) -> Response:
@@ -151,7 +151,7 @@ def ingestion(_query: dict[str, Any], ingestion_id: int) -> Response:
 
 
 @blueprint.route("/<int:ingestion_id>/files")
-@blueprint.arguments(FilesQuery, location="query")
+@blueprint.arguments(FilesQuery(), location="query")
 @blueprint.response(200, schemas.SourceFilePage, description="A page of files", headers=LIST_HEADERS)
 @problems(400, 404, 406, 503)
 def files(query: dict[str, Any], ingestion_id: int) -> Response:
@@ -165,7 +165,7 @@ def files(query: dict[str, Any], ingestion_id: int) -> Response:
 
 
 @blueprint.route("/<int:ingestion_id>/files/<int:file_id>/rejected-lines")
-@blueprint.arguments(PageQuery, location="query")
+@blueprint.arguments(PageQuery(), location="query")
 @blueprint.response(200, schemas.RejectedLinePage, description="A page of lines", headers=LIST_HEADERS)
 @problems(400, 404, 406, 503)
 def rejected_lines(query: dict[str, Any], ingestion_id: int, file_id: int) -> Response:

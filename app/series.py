@@ -70,9 +70,10 @@ class Series:
             after = paging.after[1] if stretch.resumes else None
         if not stretch.ids:
             return []
-        # The rows before the page are all of the first station, so a station is read to `reach` at most.
-        limits = {"limit": limit, "skip": stretch.skip, "reach": limit + stretch.skip}
-        query = self._select(inner="LIMIT %(reach)s", outer="LIMIT %(limit)s OFFSET %(skip)s")
+        # The rows before the page that are still to be skipped are all of its first station.
+        skipped = "LIMIT %(limit)s OFFSET CASE WHEN s.place = 1 THEN %(skip)s ELSE 0 END"
+        limits = {"limit": limit, "skip": stretch.skip}
+        query = self._select(inner=skipped, outer="LIMIT %(limit)s")
         return fetch(query, {**self._parameters(chosen, stretch), **limits, "after": after})
 
     def download(self, connection: psycopg.Connection[Row], chosen: Filter, extent: Extent) -> Iterator[bytes]:

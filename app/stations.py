@@ -73,7 +73,7 @@ class StationsQuery(PageQuery):
 
 
 @blueprint.route("")
-@blueprint.arguments(StationsQuery, location="query")
+@blueprint.arguments(StationsQuery(), location="query")
 @blueprint.response(200, StationPage, description="A page of stations, or all of them as CSV")
 @cached_list(csv=",".join(COLUMNS) + "\nUSC00110072,AURORA,41.7806,-88.3092,201.2,IL,,1985-01-01,2014-12-31,10865,30\n")
 def stations(query: dict[str, Any]) -> Response:
@@ -101,7 +101,7 @@ def stations(query: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/<path:station_id>")
-@blueprint.arguments(NoQuery, location="query")
+@blueprint.arguments(NoQuery(), location="query")
 @blueprint.response(200, Station, description="The station")
 @cached(400, 404, 406, 503)
 def station(_query: dict[str, Any], station_id: str) -> Response:

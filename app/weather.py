@@ -83,7 +83,7 @@ STATISTICS_AS_CSV = (
 
 
 @blueprint.route("")
-@blueprint.arguments(WeatherQuery, location="query")
+@blueprint.arguments(WeatherQuery(), location="query")
 @blueprint.response(200, ObservationPage, description="A page of observations, or all of them as CSV")
 @cached_list(csv=OBSERVATIONS_AS_CSV)
 def observations(query: dict[str, Any]) -> Response:
@@ -100,7 +100,7 @@ def observations(query: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/stats")
-@blueprint.arguments(StatisticsQuery, location="query")
+@blueprint.arguments(StatisticsQuery(), location="query")
 @blueprint.response(200, YearlyStatisticsPage, description="A page of station-years, or all of them as CSV")
 @cached_list(csv=STATISTICS_AS_CSV)
 def statistics(query: dict[str, Any]) -> Response:
