@@ -62,9 +62,3 @@ class DatabaseSettings:
         parse=whole_number(2, 60),  # libpq takes 1 for 2
         default="5",
     )
-    statement_timeout_ms: int = variable(
-        "WINDSOCK_DATABASE_STATEMENT_TIMEOUT_MS",
-        holds="milliseconds after which PostgreSQL ends a statement, 0 for never",
-        parse=whole_number(0, 86_400_000),
-        default="0",
-    )
