@@ -24,7 +24,7 @@ def _url(text: str) -> URL:
     return url.set(drivername=DRIVER)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
     """How to reach PostgreSQL. The password comes from the secret, the file or the URL, whichever is given first."""
 
