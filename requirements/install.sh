@@ -35,8 +35,6 @@ wanted="$PWD $version $(cksum < "$lock")"
 stamp=".venv/windsock-$1"
 if [ "$(cat "$stamp" 2> /dev/null)" = "$wanted" ]; then exit 0; fi
 
-# Clearing a link would empty a folder that is somebody else's.
-if [ -L .venv ]; then stop ".venv is a link: remove it, so that a virtual environment can be made here"; fi
 if [ "$(.venv/bin/python -c '' 2> /dev/null && suitable .venv/bin/python)" != "$version" ] ||
     [ "$(cat .venv/windsock-folder 2> /dev/null)" != "$PWD" ]; then
     "$python" -c 'import ensurepip, venv' 2> /dev/null ||
