@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import marshmallow as ma
 from flask import Response
 from werkzeug.exceptions import NotFound
 
@@ -58,7 +59,7 @@ _DESCRIPTION = f"""
 """  # noqa: S608 - of this module's own texts only
 
 
-class StationsQuery(PageQuery):
+class StationsFilter(ma.Schema):
     """Which stations."""
 
     include_empty = YesOrNo(
@@ -70,6 +71,10 @@ class StationsQuery(PageQuery):
         },
     )
     format = format_parameter()
+
+
+class StationsQuery(PageQuery, StationsFilter):
+    """A list of stations."""
 
 
 @blueprint.route("")

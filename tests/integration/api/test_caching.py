@@ -142,6 +142,8 @@ def test_errors_are_not_cached(client: FlaskClient) -> None:
 
 
 def test_a_problem_is_json_also_when_compressed(client: FlaskClient) -> None:
-    response = client.get("/api/weather", query_string={"date": "x" * 600, "z" * 50: 1}, headers={"Accept-Encoding": "gzip"})
+    response = client.get(
+        "/api/weather", query_string={"date": "x" * 600, "z" * 50: 1}, headers={"Accept-Encoding": "gzip"}
+    )
     body = gzip.decompress(response.data) if response.headers.get("Content-Encoding") == "gzip" else response.data
     assert json.loads(body)["status"] == 400

@@ -16,7 +16,12 @@ def test_the_newest_pass_comes_first_with_the_sums_of_its_files(get: Get) -> Non
     newest, first = get("/api/ingestions")["data"]
     assert (newest["id"], newest["rows_rejected"], newest["files_loaded"]) == (2, 2, 1)
     assert (first["id"], first["status"], first["rows_inserted"]) == (1, "failed", 805)
-    assert (first["files_found"], first["files_loaded"], first["files_failed"], first["files_interrupted"]) == (2, 1, 1, 0)
+    assert (first["files_found"], first["files_loaded"], first["files_failed"], first["files_interrupted"]) == (
+        2,
+        1,
+        1,
+        0,
+    )
     assert first["started_at"].endswith("Z")
     assert get("/api/ingestions/1") == first
     assert get("/api/ingestions", status="failed")["data"] == [first]
@@ -68,7 +73,15 @@ def test_each_list_is_given_whole_by_pages_and_by_cursors(get: Get, weather: Dat
 
 @pytest.mark.parametrize(
     "path",
-    ["3", "0", "9" * 30, "3/files", "1/files/3/rejected-lines", "1/files/99/rejected-lines", "9/files/1/rejected-lines"],
+    [
+        "3",
+        "0",
+        "9" * 30,
+        "3/files",
+        "1/files/3/rejected-lines",
+        "1/files/99/rejected-lines",
+        "9/files/1/rejected-lines",
+    ],
 )
 def test_what_is_not_there(client: FlaskClient, path: str) -> None:
     response = client.get(f"/api/ingestions/{path}")

@@ -28,7 +28,7 @@ NO_DATES = [
     "0000-01-01",
     "10000-01-01",
     "\0",
-    "１985-01-01",
+    "\uff11985-01-01",
 ]
 NO_NUMBERS = ["0", "-1", "1.0", "1e3", "", " 1", "+1", "1_0", "x", "9" * 29, "9" * 5000, "\0", "٣"]
 
@@ -264,6 +264,7 @@ def test_a_query_that_takes_too_long_is_ended(weather: Database, make: Callable[
 @pytest.fixture
 def make(weather: Database) -> Any:
     """A function that gives a client of an API with these variables besides the usual ones."""
+
     def client(**variables: str) -> FlaskClient:
         environment = {"WINDSOCK_DATABASE_URL": weather.url(roles.API), **variables}
         return create_app(load(ApiSettings, environment)).test_client()

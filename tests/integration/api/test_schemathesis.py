@@ -31,7 +31,9 @@ def test_the_document_is_kept(serve: Callable[..., Served], tmp_path: Path) -> N
         "SCHEMATHESIS_HOOKS": "tests.integration.api.schemathesis_hooks",
         "PYTHONPATH": str(PROJECT),
     }
-    result = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False)
+    result = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Tested: 10" in result.stdout
     statuses = {line["status"] for line in served.logged() if line["logger"] == "windsock.access"}

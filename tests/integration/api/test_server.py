@@ -58,7 +58,8 @@ def downloads_in_the_database(database: Database) -> int:
     return int(str(rows[0][0]))
 
 
-def test_a_request_in_flight_is_finished_after_sigterm(much: Database, serve: Serve) -> None:
+@pytest.mark.usefixtures("much")
+def test_a_request_in_flight_is_finished_after_sigterm(serve: Serve) -> None:
     served = serve(WINDSOCK_API_GRACEFUL_TIMEOUT="30")
     _connection, response, beginning = download(served)
     served.process.send_signal(signal.SIGTERM)
@@ -95,7 +96,7 @@ def test_a_download_that_takes_too_long_is_broken_off(much: Database, serve: Ser
 
 def test_a_client_that_takes_nothing_is_given_up(much: Database, serve: Serve) -> None:
     served = serve(WINDSOCK_API_STALLED_TIMEOUT="1")
-    connection, response, _beginning = download(served)
+    connection, _response, _beginning = download(served)
     wait_until(lambda: any(line.get("complete") is False for line in served.logged()), "the log says so")
     wait_until(lambda: downloads_in_the_database(much) == 0, "the connection is free again")
     connection.close()
@@ -109,7 +110,8 @@ def test_a_client_that_goes_away_frees_the_connection(much: Database, serve: Ser
     wait_until(lambda: downloads_in_the_database(much) == 0, "the connection is free again")
 
 
-def test_downloads_leave_pages_and_health_alone(much: Database, serve: Serve) -> None:
+@pytest.mark.usefixtures("much")
+def test_downloads_leave_pages_and_health_alone(serve: Serve) -> None:
     served = serve(WINDSOCK_API_WORKERS="1", WINDSOCK_API_STREAMS="2")
     open_downloads = [download(served) for _ in range(2)]
     assert served.get("/api/weather")[0] == 200
@@ -180,12 +182,14 @@ def test_a_port_that_is_taken_stops_the_start(weather: Database) -> None:
     port = free_port()
     with socket.create_server(("127.0.0.1", port)):
         said = failed_start(weather, {"WINDSOCK_API_BIND": f"127.0.0.1:{port}"})
-    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in said
+    assert f"cannot listen on 127.0.0.1:{port} (WINDSOCK_API_BIND): Address already in use" in said
 
 
 def failed_start(database: Database, variables: dict[str, str]) -> str:
     environment = {**database.environment(roles.API), **variables}
-    result = subprocess.run(COMMAND, env=environment, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        COMMAND, env=environment, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
+    )
     assert result.returncode != 0
     assert "Traceback" not in result.stderr
     return result.stdout + result.stderr
