@@ -7,7 +7,7 @@ BIN := .venv/bin
 export LC_ALL := C.UTF-8
 export PYTHON SOURCE
 
-SCRIPTS := requirements/install.sh requirements/lock.sh .ci/run
+SCRIPTS := $(wildcard requirements/*.sh .ci/run .ci/docker)
 DOCKERFILES := $(wildcard compose/*Dockerfile* compose/*/Dockerfile*)
 TEMPLATES := $(wildcard cloudformation/*.yaml)
 
