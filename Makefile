@@ -1,3 +1,50 @@
-lock:
-	for extra in api worker local dev; do \
-	  $(PYTHON) -m uv pip compile pyproject.toml --extra $$extra --universal --python-version 3.11 --generate-hashes --no-header --quiet --output-file requirements/$$extra.txt $(UPGRADE) || exit; done
+# Each target is one line or a few: what they start says how it works.
+.DEFAULT_GOAL := help
+.PHONY: help up down test lint docs lock bench
+
+BIN := .venv/bin
+# Ansible refuses to run in another encoding, and the logs name files in any language.
+export LC_ALL := C.UTF-8
+export PYTHON SOURCE
+
+SCRIPTS := requirements/install.sh requirements/lock.sh .ci/run
+DOCKERFILES := $(wildcard compose/*Dockerfile* compose/*/Dockerfile*)
+TEMPLATES := $(wildcard cloudformation/*.yaml)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+up: ## start Windsock on this machine [SOURCE=<folder, s3://bucket/prefix or sample>] [PYTHON=python3.12] [ARGS=...]
+	@sh requirements/install.sh local
+	@$(BIN)/ansible-playbook site.yml $(ARGS)
+
+down: ## stop what `make up` started [PURGE=1 removes its data too, never the source]
+	@sh requirements/install.sh local
+	@$(BIN)/ansible-playbook playbooks/down.yml $(if $(PURGE),--extra-vars purge=$(PURGE)) $(ARGS)
+
+test: ## run the tests and show their coverage [ARGS=tests/unit]
+	@sh requirements/install.sh dev
+	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+lint: ## check the style, the types, the playbooks, the templates and the scripts
+	@sh requirements/install.sh dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/yamllint --strict .
+	PATH="$(CURDIR)/$(BIN):$$PATH" ansible-lint --offline
+	$(BIN)/shellcheck $(SCRIPTS)
+	$(if $(DOCKERFILES),$(BIN)/hadolint $(DOCKERFILES))
+	$(if $(TEMPLATES),$(BIN)/cfn-lint $(TEMPLATES))
+
+docs: ## write docs/settings.md from the programs' settings
+	@sh requirements/install.sh dev
+	@$(BIN)/python -m docs.settings
+
+bench: ## measure the load and the API
+	@sh requirements/install.sh dev
+	@$(BIN)/python -m bench
+
+lock: ## write requirements/*.txt from pyproject.toml [UPGRADE=--upgrade]
+	@sh requirements/install.sh dev
+	@sh requirements/lock.sh $(UPGRADE)

@@ -50,6 +50,17 @@ def credentials_of(settings: DatabaseSettings) -> Credentials:
     return Credentials(dict)
 
 
+def given_password(secret: str | None, password_file: str | None) -> str | None:
+    """The password in the secret, else in the file; None where neither is named.
+
+    Raises:
+        CredentialsError: it cannot be read.
+    """
+    if secret:
+        return read_secret(secret)["password"]
+    return read_password_file(password_file) if password_file else None
+
+
 def read_password_file(path: str) -> str:
     """The password in a file, without the line end that editors add.
 

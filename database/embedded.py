@@ -33,17 +33,7 @@ SYSTEM_USER = "windsock"  # of the operating system, when started by root
 ROOTS_BINARIES = Path("/var/lib/windsock")
 SERVER = "pginstall18"  # the wheel holds two releases of PostgreSQL; this folder has 18
 
-INITDB = [
-    "--encoding",
-    "UTF8",
-    "--locale-provider",
-    "builtin",
-    "--locale",
-    "C.UTF-8",
-    "--auth",
-    "reject",
-    "--no-instructions",
-]
+INITDB = ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--auth=reject", "--no-instructions"]
 ACCESS = "host all all 127.0.0.1/32 scram-sha-256\n"  # pg_hba.conf
 
 # Longer paths cannot be bound as a Unix socket (sun_path in <sys/un.h>), so the server listens on TCP only.
@@ -110,7 +100,7 @@ def _owner(password: str) -> str:
 
 
 def run(folder: Path, port: int) -> None:
-    """Become the server of the cluster in `folder`: this process is replaced, so that signals reach the server itself."""
+    """Become the server of the cluster in `folder`; signals then reach the server itself."""
     user = _system_user()
     binary = _binaries(user) / "postgres"
     settings = {**SETTINGS, "port": str(port)}

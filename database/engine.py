@@ -15,10 +15,14 @@ from database.settings import DatabaseSettings
 RECYCLE_AFTER_S = 900
 
 
-def create_engine(settings: DatabaseSettings, application_name: str) -> Engine:
-    """An engine for the database of the settings. Nothing is connected yet.
+def create_engine(settings: DatabaseSettings, application_name: str, statement_timeout_ms: int = 0) -> Engine:
+    """An engine for the database of the settings. Nothing is connected yet. All sessions are in UTC.
 
-    `application_name` is what `pg_stat_activity` shows. All sessions are in UTC.
+    Args:
+        settings: where the database is.
+        application_name: what `pg_stat_activity` shows.
+        statement_timeout_ms: after so many milliseconds PostgreSQL ends a statement; 0 for never. Each program knows
+            how long its own may take: a load has no limit, a page has one.
     """
     engine = sqlalchemy.create_engine(
         settings.url,
@@ -30,7 +34,7 @@ def create_engine(settings: DatabaseSettings, application_name: str) -> Engine:
         connect_args={
             "application_name": application_name,
             "connect_timeout": settings.connect_timeout_s,
-            "options": f"-c statement_timeout={settings.statement_timeout_ms} -c timezone=UTC",
+            "options": f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC",
         },
     )
     credentials = credentials_of(settings)

@@ -3,7 +3,7 @@
 | role | is for | may |
 | --- | --- | --- |
 | windsock_owner | migrations | own the database, create the other two roles |
-| windsock_worker | ingestion | read, insert and update; make temporary tables |
+| windsock_worker | ingestion | read, insert, update and analyse; make temporary tables |
 | windsock_api | the API | read |
 
 Roles belong to a whole PostgreSQL server, rights to one database; both are set again by each migration run, so that a
@@ -43,6 +43,7 @@ def ensure_roles(connection: psycopg.Connection[tuple[object, ...]], passwords: 
         "GRANT USAGE ON SCHEMA public TO {worker}, {api}",
         "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {worker}, {api}",
         "GRANT INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {worker}",
+        "GRANT MAINTAIN ON observation, yearly_statistics, station TO {worker}",  # ANALYZE after a large load
         "REVOKE INSERT, UPDATE ON alembic_version FROM {worker}",
     ]
     for statement in statements:

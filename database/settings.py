@@ -24,7 +24,7 @@ def _url(text: str) -> URL:
     return url.set(drivername=DRIVER)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
     """How to reach PostgreSQL. The password comes from the secret, the file or the URL, whichever is given first."""
 
@@ -61,10 +61,4 @@ class DatabaseSettings:
         holds="seconds to wait for a new connection, 2 to 60",
         parse=whole_number(2, 60),  # libpq takes 1 for 2
         default="5",
-    )
-    statement_timeout_ms: int = variable(
-        "WINDSOCK_DATABASE_STATEMENT_TIMEOUT_MS",
-        holds="milliseconds after which PostgreSQL ends a statement, 0 for never",
-        parse=whole_number(0, 86_400_000),
-        default="0",
     )

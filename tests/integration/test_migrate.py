@@ -42,7 +42,8 @@ def test_two_starts_at_once_migrate_once(empty: Database) -> None:
         "import sys\n"
         "from database import engine, migrate, roles, settings\n"
         "from runtime.environment import load\n"
-        "print(migrate.migrate(engine.create_engine(load(settings.DatabaseSettings), 'm'), roles.RolePasswords()).changed)"
+        "one = engine.create_engine(load(settings.DatabaseSettings), 'm')\n"
+        "print(migrate.migrate(one, roles.RolePasswords()).changed)"
     )
     starts = [
         subprocess.Popen(

@@ -1,0 +1,48 @@
+"""gunicorn's configuration, from the API's settings: gunicorn --config app/gunicorn.conf.py "app:create_app()"."""
+
+import socket
+import struct
+import sys
+from pathlib import Path
+
+from app.settings import ApiSettings
+from runtime.environment import SettingsError, load
+
+try:
+    _settings = load(ApiSettings).server
+except SettingsError as error:
+    sys.exit(f"The API cannot start.\n{error}")
+
+bind = [_settings.bind]
+workers = _settings.workers
+worker_class = "gthread"
+threads = _settings.threads
+keepalive = _settings.keepalive_s
+graceful_timeout = _settings.graceful_timeout_s
+# Each process listens for itself: with one common socket, kept-alive connections can all end up in one process.
+reuse_port = True
+# The workers' heartbeat must never wait for a disk.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder in memory, made for this
+logger_class = "app.access_log.StructuredLogger"
+# Larger than any query string of the API, and than the headers of a browser behind a load balancer.
+limit_request_line = 8190
+control_socket_disable = True
+
+
+def on_starting(server):
+    """Stop at once when the address cannot be listened on: the processes themselves would be started again and again."""
+    family, address = (socket.AF_INET6 if ":" in server.address[0][0] else socket.AF_INET), server.address[0]
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            sys.exit(f"The API cannot listen on {_settings.bind}: {error.strerror}. WINDSOCK_API_BIND is where it listens.")
+    server.log.info("answering on %s", _settings.bind)
+
+
+def post_worker_init(worker):
+    """Give up a client that takes nothing of its response: connections inherit this from the listening sockets."""
+    for listener in worker.sockets:
+        timeout = struct.pack("ll", _settings.stalled_timeout_s, 0)
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)

@@ -1,0 +1,60 @@
+"""GET /health/live and /health/ready: for load balancers and supervisors."""
+
+from __future__ import annotations
+
+import functools
+
+from flask import Response
+
+import runtime
+from app.arguments import Blueprint
+from app.documentation import problems
+from app.reads import UnavailableError
+from app.representation import json_response
+from app.schemas import Health
+from app.state import state
+from database.migrate import known_revisions
+
+blueprint = Blueprint("Health", __name__, url_prefix="/health", description="For load balancers and supervisors")
+
+
+@blueprint.route("/live")
+@blueprint.response(200, Health, description="The process answers", example={"status": "live", "version": "0.1.0"})
+@problems()
+def live() -> Response:
+    """The process is up
+
+    Looks at nothing else: a process is not to be restarted because the database is away.
+    """
+    return _health("live")
+
+
+@blueprint.route("/ready")
+@blueprint.response(200, Health, description="Requests can be answered")
+@problems(503)
+def ready() -> Response:
+    """The database is reachable and migrated
+
+    Answers 503 with the reason until then. Uses a database connection of its own, so that many slow requests do not
+    make the process look ill.
+    """
+    rows = state().reads.probe("SELECT version_num FROM alembic_version")
+    revision = rows[0][0] if rows else None
+    # A revision that this release does not know is of a newer one. Migrations only add, so that the release that is
+    # being replaced, or rolled back to, goes on working with it.
+    if revision is None or revision in _outdated():
+        raise UnavailableError(
+            f"The database is at revision {revision or 'none'}, older than this release needs. Run the migrations."
+        )
+    return _health("ready")
+
+
+@functools.cache
+def _outdated() -> frozenset[str]:
+    return frozenset(known_revisions()[1:])
+
+
+def _health(status: str) -> Response:
+    response = json_response({"status": status, "version": runtime.__version__})
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,42 @@
+"""How the lists of weather answer: not at all when the client has the answer, else a page or a download."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response
+
+from app import pagination, representation, versions
+from app.downloads import Connection, csv_response
+from app.pagination import paging_of, refuse_paging
+from app.reads import fetch_from
+from app.series import Filter, Series
+from app.state import state
+
+
+def answer(series: Series, query: Mapping[str, Any], chosen: Filter) -> Response:
+    """The response to a request for the rows of `chosen`. `query` are the loaded parameters."""
+    form = representation.negotiate(query.get("format"), csv=True)
+    if form == "csv":
+        refuse_paging()
+    paging = paging_of(query, series.position)
+    version = state().versions.current().weather
+    if versions.unchanged(version, form):
+        response = Response(status=304)
+    elif form == "csv":
+        response = _download(series, chosen)
+    else:
+        fetch = state().reads.rows
+        extent = state().extents.get(version, (series.table, chosen), lambda: series.extent(fetch, chosen))
+        rows = series.page(fetch, chosen, extent, paging)
+        response = pagination.answer(rows, series.names, paging, extent.total, slice(0, 2))
+    return versions.mark(response, version, form, state().settings.max_age_s)
+
+
+def _download(series: Series, chosen: Filter) -> Response:
+    def start(connection: Connection) -> tuple[int, Any]:
+        extent = series.extent(fetch_from(connection), chosen)
+        return extent.total, series.download(connection, chosen, extent)
+
+    return csv_response(f"{series.table}.csv", start)

@@ -1,0 +1,130 @@
+"""Pages of a list: by number for people, by cursor for programs; in the envelope and as Link headers (RFC 8288)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from flask import Response, request
+
+from app.arguments import PageQuery
+from app.errors import InvalidParameter, InvalidParametersError, invalid_parameter
+from app.reads import Row
+from app.representation import json_response
+
+Position = tuple[str | int | dt.date, ...]
+"""Where an item stands in a list: the values that the list is ordered by."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Paging:
+    """The part of a list that a request asks for: page `page`, or what comes after `after`."""
+
+    page: int
+    per_page: int
+    after: Position | None
+
+    @property
+    def offset(self) -> int:
+        """Items before the page, when it is asked for by number."""
+        return (self.page - 1) * self.per_page
+
+
+def paging_of(query: Mapping[str, Any], position: Sequence[type]) -> Paging:
+    """The paging of the loaded parameters. `position` are the types that a cursor of this list holds.
+
+    Raises:
+        InvalidParametersError: the cursor is not one of this list.
+    """
+    cursor = query.get("cursor")
+    return Paging(query.get("page", 1), query["per_page"], None if cursor is None else _decode(cursor, position))
+
+
+def answer(items: Sequence[Row], names: Sequence[str], paging: Paging, total: int, position: slice) -> Response:
+    """A page as a response.
+
+    `items` are the rows of the page and, when there are more, one row beyond it. `position` is where in a row the
+    values are that the list is ordered by.
+    """
+    shown = items[: paging.per_page]
+    more = len(items) > paging.per_page
+    pages = -(-total // paging.per_page)
+    cursor = _encode(shown[-1][position]) if more else None
+    by_number = paging.after is None
+    response = json_response(
+        {
+            "data": [dict(zip(names, row, strict=True)) for row in shown],
+            "pagination": {
+                "page": paging.page if by_number else None,
+                "per_page": paging.per_page,
+                "total_items": total,
+                "total_pages": pages,
+                "next_cursor": cursor,
+            },
+        }
+    )
+    links: dict[str, dict[str, object]] = {"first": {"page": 1 if by_number else None}}
+    if by_number:
+        links["last"] = {"page": max(pages, 1)}
+        if paging.page > 1:
+            links["prev"] = {"page": min(paging.page - 1, max(pages, 1))}
+        if more:
+            links["next"] = {"page": paging.page + 1}
+    elif more:
+        links["next"] = {"cursor": cursor}
+    response.headers["Link"] = ", ".join(f'<{_address(change)}>; rel="{rel}"' for rel, change in links.items())
+    return response
+
+
+def refuse_paging() -> None:
+    """Refuse the parameters of pages where the whole list is sent.
+
+    Raises:
+        InvalidParametersError: the request has one of them.
+    """
+    given = [name for name in PageQuery().fields if name in request.args]
+    if given:
+        problem, accepted = "cannot be used with CSV", "no paging: CSV has all rows of the filter"
+        raise InvalidParametersError([InvalidParameter(name, problem, accepted) for name in given])
+
+
+def _address(change: Mapping[str, object]) -> str:
+    # Relative to the host: behind a proxy the API does not know by which name it was called.
+    parameters: dict[str, object] = {**request.args, "page": None, "cursor": None, **change}
+    query = urlencode({name: value for name, value in parameters.items() if value is not None})
+    # The path as it was sent: a station's code may hold an encoded slash.
+    path = request.environ.get("RAW_URI", request.path).partition("?")[0]
+    return f"{path}?{query}" if query else path
+
+
+def _encode(position: Position) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(position)).rstrip(b"=").decode()
+
+
+def _decode(cursor: str, position: Sequence[type]) -> Position:
+    invalid = invalid_parameter(
+        "cursor", "is not a cursor of this list", "the next_cursor of an earlier answer, unchanged"
+    )
+    try:
+        values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(values, list) or len(values) != len(position):
+            raise invalid
+        return tuple(_value(value, kind) for value, kind in zip(values, position, strict=True))
+    except (ValueError, binascii.Error, RecursionError):
+        raise invalid from None
+
+
+def _value(value: object, kind: type) -> str | int | dt.date:
+    if kind is dt.date and isinstance(value, str):
+        return dt.date.fromisoformat(value)
+    if kind is str and isinstance(value, str) and "\0" not in value:
+        return value
+    if kind is int and type(value) is int and 0 <= value < 2**63:
+        return value
+    raise ValueError(f"not a {kind.__name__}")

@@ -1,0 +1,123 @@
+"""The API's way to the database: pages from a pool, downloads and the readiness probe each from one of their own.
+
+Plain tuples from psycopg, no ORM: making objects of rows costs several times what PostgreSQL takes to find them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+import psycopg
+import sqlalchemy
+from sqlalchemy import Engine, event
+
+from app.settings import ApiSettings
+from database.credentials import CredentialsError
+from database.engine import create_engine
+
+Row = tuple[Any, ...]
+Fetch = Callable[[str, Mapping[str, Any]], list[Row]]
+"""Runs a query with named parameters and gives all its rows."""
+
+RETRY_AFTER_S = 5
+PROBE_TIMEOUT_S = 2  # load balancers wait about 5 seconds for a health check
+
+
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.DBAPIError, CredentialsError)
+_NOT_MIGRATED = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.InsufficientPrivilege,
+)
+
+
+class UnavailableError(Exception):
+    """The database cannot answer now; the text says why, in words that may be shown to anyone."""
+
+
+class Reads:
+    """The connections of one process. Many slow pages delay no download and no probe, nor the other way round."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        database = settings.database
+        probe = dataclasses.replace(
+            database, pool_size=1, pool_timeout_s=PROBE_TIMEOUT_S, connect_timeout_s=PROBE_TIMEOUT_S
+        )
+        # A download that finds no free connection is better told so at once than after a wait.
+        streams = dataclasses.replace(database, pool_size=settings.streams, pool_timeout_s=1)
+        self._pages = _autocommit(create_engine(database, "windsock-api", settings.statement_timeout_ms))
+        self._streams = create_engine(streams, "windsock-api-download", settings.stream_timeout_s * 1000)
+        self._probe = _autocommit(create_engine(probe, "windsock-api-probe", PROBE_TIMEOUT_S * 1000))
+
+    def rows(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """All rows of a query for a page.
+
+        Raises:
+            UnavailableError: no connection, or the query took too long.
+        """
+        with _connection(self._pages, "All database connections are busy.") as connection:
+            return fetch_from(connection)(query, parameters)
+
+    def probe(self, query: str) -> list[Row]:
+        """All rows of a query of the readiness probe, on its own connection.
+
+        Raises:
+            UnavailableError: no connection, or no answer within two seconds.
+        """
+        with _connection(self._probe, "Another probe has been waiting for two seconds.") as connection:
+            return fetch_from(connection)(query, {})
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[psycopg.Connection[Row]]:
+        """A connection for one download, in a read-only transaction that sees one state of the data throughout.
+
+        Raises:
+            UnavailableError: no connection, or too many downloads at the same time.
+        """
+        with _connection(self._streams, "Too many downloads are running.") as connection:
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        for engine in (self._pages, self._streams, self._probe):
+            engine.dispose()
+
+
+def fetch_from(connection: psycopg.Connection[Row]) -> Fetch:
+    """A function that runs queries on this connection, with results in PostgreSQL's binary form: cheaper to read."""
+
+    def fetch(query: str, parameters: Mapping[str, Any]) -> list[Row]:
+        return connection.cursor(binary=True).execute(query.encode(), parameters).fetchall()
+
+    return fetch
+
+
+def _autocommit(engine: Engine) -> Engine:
+    @event.listens_for(engine, "connect")
+    def connect(connection: psycopg.Connection[Row], _record: Any) -> None:
+        connection.autocommit = True  # a page is one query: BEGIN and ROLLBACK would be two more round trips
+
+    return engine
+
+
+@contextlib.contextmanager
+def _connection(engine: Engine, busy: str) -> Iterator[psycopg.Connection[Row]]:
+    pooled = None
+    try:
+        pooled = engine.raw_connection()
+        yield cast("psycopg.Connection[Row]", pooled.driver_connection)
+    except sqlalchemy.exc.TimeoutError as error:
+        raise UnavailableError(busy) from error
+    except psycopg.errors.QueryCanceled as error:
+        raise UnavailableError("The database took too long. Ask for fewer stations or a shorter time.") from error
+    except _NOT_MIGRATED as error:
+        raise UnavailableError("The database is not at the schema that this release needs.") from error
+    except _AWAY as error:
+        raise UnavailableError("The database does not answer.") from error
+    finally:
+        if pooled is not None:
+            pooled.close()  # back to the pool, rolled back

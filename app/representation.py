@@ -1,0 +1,37 @@
+"""The form of an answer: JSON or CSV, as the parameter `format` or the header `Accept` asks."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import orjson
+from flask import Response, request
+from werkzeug.exceptions import NotAcceptable
+
+Form = Literal["json", "csv"]
+
+JSON = "application/json"
+CSV = "text/csv"
+
+
+def negotiate(wanted: Form | None, *, csv: bool) -> Form:
+    """The form to answer in. `wanted` is the parameter `format`, which comes before the header.
+
+    Raises:
+        NotAcceptable: the client accepts nothing of what this address offers.
+    """
+    if wanted:
+        return wanted
+    accepted = request.accept_mimetypes
+    if not accepted:
+        return "json"
+    offered = [JSON, CSV] if csv else [JSON]
+    best = accepted.best_match(offered)
+    if best is None:
+        raise NotAcceptable(f"This address answers in {' and '.join(offered)} only.")
+    return "csv" if best == CSV else "json"
+
+
+def json_response(document: Any) -> Response:
+    """A response with this document as JSON. Dates and times become ISO 8601, times in UTC with a Z."""
+    return Response(orjson.dumps(document, option=orjson.OPT_UTC_Z), mimetype=JSON)

@@ -1,0 +1,102 @@
+"""The version of the data, known without making an answer: what ETag, Last-Modified and 304 come from."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import time
+
+from flask import Response, request
+
+import runtime
+from app.reads import Reads
+
+HELD_S = 1.0
+
+# The numbers of the newest rows are added up instead of looking at the newest alone: of two passes at once, the file
+# with the lower number may be committed last, and that changes a sum. The end of the pass counts too: whatever a pass
+# does after its last file is then seen as well.
+_QUERY = """
+WITH newest AS (
+    SELECT id, finished_at FROM source_file ORDER BY id DESC LIMIT 256
+), changed AS (
+    SELECT id, finished_at, ingestion_id FROM source_file
+    WHERE rows_inserted + rows_updated > 0 ORDER BY id DESC LIMIT 256
+), ended AS (
+    SELECT max(finished_at) AS at FROM ingestion WHERE id IN (SELECT ingestion_id FROM changed)
+)
+SELECT
+    (SELECT sum(id)::bigint FROM changed),
+    (SELECT greatest(max(changed.finished_at), max(ended.at)) FROM changed CROSS JOIN ended),
+    (SELECT sum(id)::bigint FROM newest),
+    (SELECT max(finished_at) FROM newest)
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Version:
+    """One state of the data: a text that differs from state to state, and when it came to be (None: no data yet)."""
+
+    tag: str
+    modified: dt.datetime | None
+
+    def etag(self, form: str) -> str:
+        """The entity tag of an answer in this form (`json`, `csv`), without quotes.
+
+        It is sent as a weak one: the same for an answer and its compressed form, another for each form and release.
+        """
+        return f"{runtime.__version__}-{self.tag}-{form}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Versions:
+    """The versions of the weather, and of all that passes have written, station descriptions included."""
+
+    weather: Version
+    everything: Version
+
+
+class VersionReader:
+    """Reads the versions from the database, and holds them for a second."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+        self._held: tuple[float, Versions] | None = None
+
+    def current(self) -> Versions:
+        """The versions now, or as they were up to a second ago.
+
+        Raises:
+            UnavailableError: the database cannot answer.
+        """
+        held, now = self._held, time.monotonic()
+        if held and now - held[0] < HELD_S:
+            return held[1]
+        changed, changed_at, newest, newest_at = self._reads.rows(_QUERY, {})[0]
+        weather = Version(_tag(changed, changed_at), changed_at)
+        latest = max((at for at in (changed_at, newest_at) if at), default=None)
+        everything = Version(f"{weather.tag}-{_tag(newest, newest_at)}", latest)
+        versions = Versions(weather, everything)
+        self._held = (now, versions)
+        return versions
+
+
+def _tag(numbers: int | None, at: dt.datetime | None) -> str:
+    return f"{numbers or 0:x}.{int(at.timestamp() * 1_000_000) if at else 0:x}"
+
+
+def unchanged(version: Version, form: str) -> bool:
+    """Whether the client says that it has this version in this form already (RFC 9110, section 13.2.2)."""
+    if request.if_none_match:
+        return bool(request.if_none_match.contains_weak(version.etag(form)))
+    since = request.if_modified_since
+    return bool(since and version.modified and version.modified.replace(microsecond=0) <= since)
+
+
+def mark(response: Response, version: Version, form: str, max_age_s: int) -> Response:
+    """Give the response the headers by which it is cached and asked for again."""
+    response.set_etag(version.etag(form), weak=True)
+    response.last_modified = version.modified
+    response.headers["Cache-Control"] = f"public, max-age={max_age_s}"
+    response.vary.add("Accept")
+    return response

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Writes requirements/*.txt from pyproject.toml: exact versions and the hashes of every file.
+#
+#     sh requirements/lock.sh [--upgrade]
+#
+# The development set is resolved first and holds the others to its versions: what is tested is what runs.
+set -eu
+cd "$(dirname "$0")/.."
+
+compile() {
+    extra=$1
+    shift
+    .venv/bin/python -m uv pip compile pyproject.toml --extra "$extra" --universal --python-version 3.11 \
+        --generate-hashes --no-header --quiet --output-file "requirements/$extra.txt" "$@"
+}
+
+compile dev "$@"
+for extra in api worker local; do
+    compile "$extra" --constraints requirements/dev.txt "$@"
+done

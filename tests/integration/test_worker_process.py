@@ -1,0 +1,176 @@
+"""The worker as a program: its exit status, what it says, and what is left when it is killed."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from database import roles
+from tests.conftest import PROJECT, Database, wait_until
+from tests.integration.ingesting import (
+    a_year,
+    expected_statistics,
+    ingest,
+    observations,
+    start_worker,
+    station_lines,
+    statistics,
+)
+
+KILLS = 12
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Files enough for a load of about a second."""
+    made = tmp_path / "weather"
+    made.mkdir()
+    for number in range(60):
+        days = [day for year in range(1985, 2000) for day in a_year(year, number)]
+        (made / f"USC{number:08d}.txt").write_text(station_lines(days))
+    return made
+
+
+def finish(worker: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Its exit status, standard output and standard error."""
+    out, err = worker.communicate(timeout=120)
+    return worker.returncode, out, err
+
+
+def test_all_loaded_is_0_and_the_log_says_what_was_done(database: Database, folder: Path) -> None:
+    status, out, err = finish(start_worker(database, folder, "ingest", WINDSOCK_METRICS="emf"))
+    assert status == 0, err
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert [line["action"] for line in lines].count("file_loaded") == 60
+    assert lines[0]["action"] == "ingestion_started"
+    assert lines[-1]["action"] == "ingestion_succeeded"
+    assert lines[-1]["rows_inserted"] == 60 * 15 * 336
+    [metrics] = out.splitlines()
+    assert json.loads(metrics)["RowsInserted"] == 60 * 15 * 336
+
+
+def test_a_failed_file_is_1_and_the_others_are_loaded(database: Database, folder: Path) -> None:
+    (folder / "page.txt").write_text("<!DOCTYPE html><html><body>Not found</body></html>\n")
+    status, _, err = finish(start_worker(database, folder, "ingest", WINDSOCK_LOG_FORMAT="text"))
+    assert status == 1
+    assert "file failed" in err
+    assert database.rows("SELECT count(*) FROM source_file WHERE status = 'loaded'") == [(60,)]
+    assert database.rows("SELECT status FROM ingestion") == [("failed",)]
+    # The file is known now: the next pass has nothing to do.
+    assert finish(start_worker(database, folder, "ingest"))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"WINDSOCK_SOURCE": ""}, "WINDSOCK_SOURCE is not set: it should hold the folder or the s3://bucket/prefix"),
+        ({"WINDSOCK_SOURCE": "https://example.org/x"}, "https:// is neither a folder nor s3://"),
+        ({"WINDSOCK_SOURCE": "/does/not/exist"}, "the folder /does/not/exist does not exist"),
+        ({"WINDSOCK_JOBS": "many"}, "WINDSOCK_JOBS is malformed (not a whole number)"),
+        ({"WINDSOCK_DATABASE_URL": "postgresql://x@127.0.0.1:1/x"}, "cannot be used: "),
+        ({"WINDSOCK_DATABASE_PASSWORD_FILE": "/does/not/exist"}, "the password file /does/not/exist cannot be read"),
+    ],
+)
+def test_cannot_run_is_2_and_says_why(database: Database, folder: Path, changes: dict[str, str], said: str) -> None:
+    status, _, err = finish(start_worker(database, folder, "ingest", **changes))
+    assert (status, said in err) == (2, True), err
+    assert "Traceback" not in err
+
+
+def test_every_wrong_setting_is_named_at_once(database: Database, folder: Path) -> None:
+    wrong = {"WINDSOCK_SCHEDULE": "at six", "WINDSOCK_SCHEDULE_TIMEZONE": "Mars", "WINDSOCK_LOG_LEVEL": "loud"}
+    status, _, err = finish(start_worker(database, folder, "schedule", **wrong))
+    assert status == 2
+    assert all(name in err for name in wrong)
+
+
+def test_killed_at_any_moment_the_next_pass_ends_as_an_undisturbed_one(database: Database, folder: Path) -> None:
+    chance = random.Random(20_261_123)  # noqa: S311  # repeatable, not secret
+    for _ in range(KILLS):
+        worker = start_worker(database, folder, "ingest")
+        time.sleep(chance.uniform(0.3, 1.2))  # the moment is the point here: no condition to wait for
+        worker.send_signal(signal.SIGKILL)
+        finish(worker)
+        assert statistics(database) == expected_statistics(database)
+    status, _, err = finish(start_worker(database, folder, "ingest"))
+    assert status == 0, err
+    expected = {
+        (f"USC{number:08d}", f"{date[:4]}-{date[4:6]}-{date[6:]}", *values, None, None)
+        for number in range(60)
+        for year in range(1985, 2000)
+        for date, *values in a_year(year, number)
+    }
+    assert set(observations(database)) == expected
+    assert len(observations(database)) == len(expected)
+    assert statistics(database) == expected_statistics(database)
+    assert database.rows("SELECT count(*) FROM ingestion WHERE status = 'running'") == [(0,)]
+
+
+def test_asked_to_stop_it_leaves_whole_files_only(database: Database, folder: Path) -> None:
+    worker = start_worker(database, folder, "ingest")
+    wait_until(lambda: database.rows("SELECT count(*) FROM source_file")[0][0] != 0, "a file is loaded")
+    worker.send_signal(signal.SIGTERM)
+    status, _, err = finish(worker)
+    assert status == 1, err
+    [(status_recorded, error)] = database.rows("SELECT status, error FROM ingestion")
+    assert (status_recorded, error) == ("interrupted", "it was asked to stop")
+    loaded = database.rows("SELECT count(*), sum(rows_inserted) FROM source_file")[0]
+    assert loaded[0] < 60  # type: ignore[operator]  # a number
+    assert len(observations(database)) == loaded[1]
+    assert statistics(database) == expected_statistics(database)
+
+
+def test_the_schedule_runs_a_pass_at_start_and_stops_in_the_middle_of_it(database: Database, folder: Path) -> None:
+    worker = start_worker(database, folder, "schedule", WINDSOCK_RUN_AT_START="yes")
+    wait_until(lambda: database.rows("SELECT count(*) FROM source_file")[0][0] != 0, "a file is loaded")
+    worker.send_signal(signal.SIGTERM)
+    status, _, err = finish(worker)
+    assert status == 0, err
+    assert database.rows("SELECT trigger, status FROM ingestion") == [("start", "interrupted")]
+    assert len(observations(database)) == database.rows("SELECT sum(rows_inserted) FROM source_file")[0][0]
+
+
+def test_several_workers_at_once_load_each_file_once(database: Database, folder: Path) -> None:
+    workers = [start_worker(database, folder, "ingest") for _ in range(3)]
+    for worker in workers:
+        status, _, err = finish(worker)
+        assert status == 0, err
+    assert database.rows("SELECT count(*), count(DISTINCT uri), sum(rows_inserted) FROM source_file") == [
+        (60, 60, 60 * 15 * 336)
+    ]
+    assert statistics(database) == expected_statistics(database)
+
+
+def test_migrate_says_what_it_did(database: Database, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("api's\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", "migrate"],
+        cwd=PROJECT,
+        env={**database.environment(roles.OWNER), "WINDSOCK_API_PASSWORD_FILE": str(password)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "The database is at revision 0001: nothing to do.\n"
+
+
+def test_a_pass_whose_program_died_is_closed_by_the_next(database: Database, folder: Path) -> None:
+    worker = start_worker(database, folder, "ingest")
+    wait_until(lambda: database.rows("SELECT count(*) FROM source_file")[0][0] != 0, "a file is loaded")
+    worker.send_signal(signal.SIGKILL)
+    finish(worker)
+    wait_until(
+        lambda: database.rows("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", roles.WORKER) == [(0,)],
+        "the server has noticed",
+    )
+    ingest(database, folder)
+    found = database.rows("SELECT status, error IS NULL, finished_at IS NULL FROM ingestion ORDER BY id")
+    assert found == [("interrupted", False, False), ("succeeded", True, False)]

@@ -1,0 +1,143 @@
+"""The worker's command line: `python -m worker ingest | schedule | migrate | sample`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rich.console import Console
+from sqlalchemy.exc import OperationalError
+
+from database import credentials, roles
+from database.engine import create_engine
+from database.migrate import UnsuitableServerError, migrate
+from runtime import logs
+from runtime.environment import SettingsError, load
+from worker import sample
+from worker.ingest import CannotRunError, Pass, run_pass
+from worker.metrics import PassMetrics, publish_pass
+from worker.report import NoDisplay, ProgressBar, log_summary, print_report
+from worker.schedule import run_schedule
+from worker.settings import IngestSettings, MigrateSettings, ScheduleSettings
+from worker.stop import StopRequest, stop_on_signals
+
+DONE, SOME_FAILED, CANNOT_RUN = 0, 1, 2
+
+EPILOG = """
+exit status:
+  0  all that was new has been loaded
+  1  some file could not be loaded, or the pass was stopped before its end
+  2  cannot run: a setting is wrong, or the source or the database cannot be reached
+
+Settings are environment variables: see docs/settings.md.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the chosen command; the result is the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m worker",
+        description="Loads weather files into the database and keeps the yearly statistics.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    ingest = commands.add_parser("ingest", help="one pass: load what is new in the source")
+    ingest.add_argument(
+        "--retry-failed", action="store_true", help="also try the files again that failed and have not changed since"
+    )
+    commands.add_parser("schedule", help="passes at the times that WINDSOCK_SCHEDULE says")
+    commands.add_parser("migrate", help="bring the database to this release's schema")
+    sample.add_arguments(commands.add_parser("sample", help="write generated station files, to try Windsock with"))
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command == "ingest":
+            return _ingest(retry_failed=chosen.retry_failed)
+        if chosen.command == "schedule":
+            return _schedule()
+        if chosen.command == "migrate":
+            return _migrate()
+        return sample.main(chosen)
+    except SettingsError as error:
+        return _cannot_run("wrong settings:\n  " + str(error).replace("\n", "\n  "))
+    except (CannotRunError, credentials.CredentialsError) as error:
+        return _cannot_run(str(error))
+
+
+def _cannot_run(reason: str) -> int:
+    sys.stderr.write(f"python -m worker cannot run: {reason}\n")
+    return CANNOT_RUN
+
+
+def _ingest(*, retry_failed: bool) -> int:
+    settings = load(IngestSettings)
+    logs.configure(settings.log.level, settings.log.format)
+    with stop_on_signals() as stop:
+        this = _one_pass(settings, "manual", stop, retry_failed=retry_failed)
+    return DONE if this.status == "succeeded" else SOME_FAILED
+
+
+def _one_pass(settings: IngestSettings, trigger: str, stop: StopRequest, *, retry_failed: bool = False) -> Pass:
+    watched = sys.stderr.isatty()
+    engine = create_engine(settings.database, "windsock-worker")
+    try:
+        this = run_pass(
+            settings, engine, trigger, stop, ProgressBar() if watched else NoDisplay(), retry_failed=retry_failed
+        )
+    finally:
+        engine.dispose()
+    log_summary(this)
+    publish_pass(_metrics(this), metrics_format=settings.report.metrics_format, environment=settings.report.environment)
+    if sys.stdout.isatty():
+        print_report(this, Console())
+    return this
+
+
+def _metrics(this: Pass) -> PassMetrics:
+    return PassMetrics(
+        files_loaded=this.files_loaded,
+        files_failed=this.files_failed,
+        files_unchanged=this.files_unchanged,
+        rows_read=this.rows_read,
+        rows_inserted=this.rows_inserted,
+        rows_updated=this.rows_updated,
+        rows_rejected=this.rows_rejected,
+        seconds=this.seconds,
+        failed=this.status != "succeeded",
+    )
+
+
+def _schedule() -> int:
+    settings = load(ScheduleSettings)
+    logs.configure(settings.ingest.log.level, settings.ingest.log.format)
+    return run_schedule(
+        lambda trigger, stop: _one_pass(settings.ingest, trigger, stop),
+        cron=settings.schedule,
+        timezone=settings.time_zone,
+        run_at_start=settings.run_at_start,
+    )
+
+
+def _migrate() -> int:
+    settings = load(MigrateSettings)
+    logs.configure(settings.log.level, settings.log.format)
+    passwords = roles.RolePasswords(
+        worker=credentials.given_password(settings.worker_secret, settings.worker_password_file),
+        api=credentials.given_password(settings.api_secret, settings.api_password_file),
+    )
+    engine = create_engine(settings.database, "windsock-migrate")
+    try:
+        done = migrate(engine, passwords)
+    except (UnsuitableServerError, OperationalError) as error:
+        raise CannotRunError(f"the database at {settings.database.url.render_as_string()}: {error}") from error
+    finally:
+        engine.dispose()
+    if done.changed:
+        sys.stdout.write(f"The database was migrated from {done.before or 'empty'} to revision {done.after}.\n")
+    else:
+        sys.stdout.write(f"The database is at revision {done.after}: nothing to do.\n")
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

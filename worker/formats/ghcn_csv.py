@@ -1,0 +1,282 @@
+"""GHCN-Daily CSV, by year or by station: an observation of one element a line.
+
+`ID,DATE,ELEMENT,DATA_VALUE,M_FLAG,Q_FLAG,S_FLAG,OBS_TIME` (NOAA's readme-by_year.txt), with that line as a header or
+without it, perhaps with further columns. What is missing has no line. A value with a quality flag has failed a check:
+it is left out and counted. Lines of the usual form, whose first 26 characters are fixed columns, are read all at once
+with NumPy, all others one by one.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.formats.batch import COLUMNS, MISSING, PHYSICAL_RANGE, Batch, RejectedLine
+from worker.formats.elements import (
+    ELEMENTS,
+    HIGHEST,
+    LOWEST,
+    MISSING_IN_FILE,
+    STATION_PATTERN,
+    column_numbers,
+    one_value_rows,
+)
+from worker.formats.format import Format, ReadOptions
+from worker.formats.values import days_since_1970, out_of_range, parse_date, shown
+
+HEADER = ("ID", "DATE", "ELEMENT", "DATA_VALUE", "M_FLAG", "Q_FLAG", "S_FLAG", "OBS_TIME")
+_NEEDED = {"ID", "DATE", "ELEMENT", "DATA_VALUE", "Q_FLAG"}
+_FIRST = HEADER[:6]  # what the usual form has at its beginning; what follows is not read
+
+_FIXED = 26  # station of 11, date of 8, element of 4, and a comma after each
+_SHORTEST_LINE = _FIXED + 4  # a digit, and the commas after it and after two empty flags
+_LONGEST_VALUE = 6
+_ZERO = ord("0")
+
+_LINE = re.compile(STATION_PATTERN + rb",\d+,[A-Z][A-Z0-9]{3},[+-]?\d+,[^,]*,[^,]*(,.*)?")
+_STATION = re.compile(STATION_PATTERN)
+_BOM = b"\xef\xbb\xbf"
+
+Indices = NDArray[np.int64]
+
+
+class CsvReader:
+    """Reads element rows, of one station or of many."""
+
+    def __init__(self) -> None:
+        self._order = {name: number for number, name in enumerate(HEADER)}
+        self._is_usual = True
+
+    def read(self, piece: bytes, first_line: int) -> Batch:
+        """The observations in a piece: see `Reader`."""
+        data = np.frombuffer(piece, np.uint8)
+        ends = np.flatnonzero(data == ord("\n"))
+        if len(data) and (not len(ends) or ends[-1] != len(data) - 1):
+            ends = np.append(ends, len(data))
+        starts = np.append(0, ends + 1)[: len(ends)]
+        if first_line == 1 and len(starts):
+            self._read_header(piece[: ends[0]])
+        usual = np.zeros(len(starts), bool)
+        rows = _Rows(first_line)
+        if self._is_usual:
+            usual = rows.add_usual(data, starts, ends)
+        for number in np.flatnonzero(~usual).tolist():
+            line = piece[starts[number] : ends[number]]
+            if number + first_line == 1:
+                line = line.removeprefix(_BOM)
+            self._read_one(line, number, rows)
+        return rows.batch()
+
+    def _read_header(self, line: bytes) -> None:
+        names = _header(line.removeprefix(_BOM))
+        if names is not None:
+            self._order = {name: number for number, name in enumerate(names)}
+            self._is_usual = tuple(names[: len(_FIRST)]) == _FIRST
+
+    def _read_one(self, line: bytes, number: int, rows: _Rows) -> None:
+        if not line.strip() or _header(line) is not None:
+            return
+        rows.lines_read += 1
+        try:
+            rows.add(number, *self._parse(line))
+        except ValueError as error:
+            rows.reject(number, line, str(error))
+
+    def _parse(self, line: bytes) -> tuple[str, int, int, int, bool]:
+        """Station, day, column (-1 for an element that is not loaded), value and whether it is flagged, of a line.
+
+        Raises:
+            ValueError: saying what is wrong with it.
+        """
+        fields = _fields(line)
+        last = max(self._order[name] for name in _NEEDED)
+        if len(fields) <= last:
+            raise ValueError(f"{len(fields)} fields instead of at least {last + 1} ({','.join(self._order)})")
+        code, date, element, text, quality = (
+            fields[self._order[name]].strip() for name in ("ID", "DATE", "ELEMENT", "DATA_VALUE", "Q_FLAG")
+        )
+        if not _STATION.fullmatch(code.encode()):
+            raise ValueError(f"'{code[:40]}' is no station of GHCN-Daily, which has 11 characters such as USC00110072")
+        if not re.fullmatch(r"[A-Z][A-Z0-9]{3}", element):
+            raise ValueError(f"'{element[:40]}' is no element, such as TMAX")
+        day = parse_date(date.replace("-", "") if re.fullmatch(r"\d{4}-\d\d-\d\d", date) else date)
+        column = ELEMENTS.get(element.encode())
+        if column is None:
+            return code, day, -1, 0, False
+        if not re.fullmatch(r"[+-]?\d{1,9}", text):
+            raise ValueError(f"the value '{text[:40]}' is not a whole number")
+        value, (low, high) = int(text), PHYSICAL_RANGE[column]
+        if value != MISSING_IN_FILE and not quality and not low <= value <= high:
+            raise ValueError(out_of_range(column, value))
+        missing = value == MISSING_IN_FILE or bool(quality)
+        return code, day, COLUMNS.index(column), int(MISSING) if missing else value, bool(quality)
+
+
+class _Rows:
+    """Collects the rows of a piece: the usual lines at once, the others one by one."""
+
+    def __init__(self, first_line: int) -> None:
+        self._first_line = first_line
+        self._codes: dict[str, int] = {}
+        self._parts: list[
+            tuple[Indices, NDArray[np.int32], NDArray[np.int32], NDArray[np.int8], NDArray[np.int16]]
+        ] = []
+        self._single: list[tuple[int, int, int, int, int]] = []
+        self._rejected: list[RejectedLine] = []
+        self._flagged = 0
+        self.lines_read = 0
+
+    def reject(self, number: int, line: bytes, reason: str) -> None:
+        """Note that a line cannot be read."""
+        self._rejected.append(RejectedLine(number + self._first_line, shown(line), reason))
+
+    def add(self, number: int, code: str, day: int, column: int, value: int, flagged: bool) -> None:
+        """Take a single line."""
+        if column >= 0:
+            self._single.append((number, self._codes.setdefault(code, len(self._codes)), day, column, value))
+            self._flagged += flagged
+
+    def add_usual(self, data: NDArray[np.uint8], starts: Indices, ends: Indices) -> NDArray[np.bool_]:
+        """Take all lines that are of the usual form and without fault; which of the lines those are."""
+        done = np.zeros(len(starts), bool)
+        line = np.flatnonzero(ends - starts >= _SHORTEST_LINE)
+        start = starts[line]
+        formed = (data[start + 11] == ord(",")) & (data[start + 20] == ord(",")) & (data[start + 25] == ord(","))
+        line, start = line[formed], start[formed]
+        if not len(line):
+            return done
+        column = column_numbers(data[start[:, None] + np.arange(21, 25)])
+        commas = _three_commas(data, start, ends[line], column >= 0)
+        wanted = np.flatnonzero((column >= 0) & (commas[:, 2] < ends[line]))
+        skipped = column < 0
+        # A line of another element is not read any further; but what is no element at all is for the slow way.
+        names = data[start[skipped][:, None] + np.arange(21, 25)]
+        skipped[skipped] = ((names >= _ZERO) & (names <= ord("Z"))).all(axis=1)
+        done[line[skipped]] = True
+        line, start, column, commas = line[wanted], start[wanted], column[wanted], commas[wanted]
+        value, good = _values(data, start + _FIXED, commas[:, 0])
+        day, exists = _days(data, start + 12)
+        missing = value == MISSING_IN_FILE
+        flagged = commas[:, 2] - commas[:, 1] > 1
+        good &= exists & (missing | flagged | ((value >= LOWEST[column]) & (value <= HIGHEST[column])))
+        station, known = self._stations(data[start[:, None] + np.arange(11)])
+        good &= known
+        stored = np.where(missing | flagged, MISSING, value).astype(np.int16)
+        done[line[good]] = True
+        self.lines_read += int(np.count_nonzero(done))
+        self._flagged += int(np.count_nonzero(flagged & good))
+        self._parts.append((line[good], station[good], day[good], column[good], stored[good]))
+        return done
+
+    def _stations(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """The number of each line's station, and which of them can be one; lines of a station mostly come together."""
+        codes = np.ascontiguousarray(characters).view("S11")[:, 0]
+        if not len(codes):
+            return np.empty(0, np.int32), np.empty(0, bool)
+        first = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
+        numbers = np.full(len(first), -1, np.int32)
+        for run, code in enumerate(codes[first].tolist()):
+            number = self._codes.get(code.decode("latin-1"))
+            if number is None and _STATION.fullmatch(code):
+                number = self._codes.setdefault(code.decode(), len(self._codes))
+            if number is not None:
+                numbers[run] = number
+        station = np.repeat(numbers, np.diff(np.append(first, len(codes))))
+        return station, station >= 0
+
+    def batch(self) -> Batch:
+        """All that was taken, in the order of the lines."""
+        if self._single:
+            number, station, day, column, value = (np.array(one) for one in zip(*self._single, strict=True))
+            self._parts.append(
+                (number, station.astype(np.int32), day.astype(np.int32), column.astype(np.int8), value.astype(np.int16))
+            )
+        if not self._parts:
+            empty = np.empty(0, np.int32)
+            values = np.empty((0, len(COLUMNS)), np.int16)
+            return Batch(empty, empty, values, np.empty(0, np.int64), [], self.lines_read, self._rejected)
+        number, station, day, column, value = (np.concatenate(one) for one in zip(*self._parts, strict=True))
+        if len(self._parts) > 1:
+            order = np.argsort(number, kind="stable")
+            number, station, day, column, value = (one[order] for one in (number, station, day, column, value))
+        return Batch(
+            station=station,
+            day=day,
+            values=one_value_rows(column, value),
+            line=number + self._first_line,
+            stations=list(self._codes),
+            lines_read=self.lines_read,
+            rejected=self._rejected,
+            flagged=self._flagged,
+        )
+
+
+def _three_commas(data: NDArray[np.uint8], start: Indices, end: Indices, wanted: NDArray[np.bool_]) -> Indices:
+    """Where the value, the measurement flag and the quality flag of each line end; `end` where there is no comma."""
+    commas = np.flatnonzero(data == ord(","))
+    found = np.repeat(end[:, None], 3, axis=1)
+    first = np.searchsorted(commas, start[wanted] + _FIXED)
+    padded = np.append(commas, [len(data)] * 3)
+    found[wanted] = np.minimum(padded[first[:, None] + np.arange(3)], end[wanted][:, None])
+    return found
+
+
+def _values(data: NDArray[np.uint8], start: Indices, end: Indices) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """The whole numbers from `start` to before `end`, and which are numbers of at most six characters."""
+    length = end - start
+    good = (length >= 1) & (length <= _LONGEST_VALUE)
+    value = np.zeros(len(start), np.int32)
+    last = np.zeros(len(start), bool)
+    negative = data[start] == ord("-")
+    for position in range(_LONGEST_VALUE):
+        inside = position < length
+        digit = data[np.minimum(start + position, len(data) - 1)] - _ZERO
+        is_digit = digit <= 9
+        good &= is_digit | ~inside | (negative if position == 0 else False)
+        value = np.where(inside & is_digit, value * 10 + digit, value)
+        last |= inside & is_digit
+    return np.where(negative, -value, value), good & last
+
+
+def _days(data: NDArray[np.uint8], start: Indices) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Days since 1970-01-01 of the dates of eight digits at `start`, and which of them are dates."""
+    digits = (data[start[:, None] + np.arange(8)] - _ZERO).astype(np.int32)
+    year = digits[:, 0] * 1000 + digits[:, 1] * 100 + digits[:, 2] * 10 + digits[:, 3]
+    day, exists = days_since_1970(year, digits[:, 4] * 10 + digits[:, 5], digits[:, 6] * 10 + digits[:, 7])
+    return day, exists & (digits <= 9).all(axis=1)
+
+
+def _fields(line: bytes) -> list[str]:
+    try:
+        return next(csv.reader([line.decode("utf-8").strip("\r\n")], strict=True))
+    except UnicodeDecodeError:
+        raise ValueError("it is no UTF-8") from None
+    except csv.Error as error:
+        raise ValueError(f"it is no line of CSV: {error}") from None
+
+
+def _header(line: bytes) -> list[str] | None:
+    """The names of the columns if the line is a header of this format, STATION counting as ID; else None."""
+    if b"ELEMENT" not in line.upper():
+        return None
+    try:
+        names = [name.strip().upper().replace("STATION", "ID") for name in _fields(line)]
+    except ValueError:
+        return None
+    return names if set(names) >= _NEEDED else None
+
+
+def _matches(lines: Sequence[bytes]) -> bool:
+    plain = [line.removeprefix(_BOM).replace(b'"', b"").rstrip(b"\r\n") for line in lines]
+    return any(_LINE.fullmatch(line) for line in plain) or any(_header(line) is not None for line in plain)
+
+
+def _open(_file_name: str, _options: ReadOptions) -> CsvReader:
+    return CsvReader()
+
+
+FORMAT = Format(name="ghcn-csv", title="GHCN-Daily CSV", matches=_matches, open_reader=_open)

@@ -1,0 +1,49 @@
+"""The manifest: what the last pass has recorded of each file, written beside the data.
+
+The checker Lambda compares it with a listing to see whether there is anything new, without a way to the database. It
+imports this module, which therefore uses nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+NAME = "_windsock/manifest.json"
+FORMAT = 1
+
+
+class ManifestError(ValueError):
+    """The text is not a manifest that this release can read."""
+
+
+def dump(source: str, versions: Mapping[str, str], written_at: str) -> str:
+    """The text of a manifest: `versions` has the recorded version (the ETag in S3) of each file, by its whole address.
+
+    `written_at` is a time in ISO 8601.
+    """
+    prefix = f"{source}/"
+    files = {uri.removeprefix(prefix): version for uri, version in sorted(versions.items())}
+    return json.dumps({"format": FORMAT, "source": source, "written_at": written_at, "files": files}, indent=0)
+
+
+def load(text: str) -> dict[str, str]:
+    """The recorded version of each file, by its address relative to the source.
+
+    Raises:
+        ManifestError: the text is not a manifest, or one of a later format.
+    """
+    try:
+        manifest = json.loads(text)
+        files = manifest["files"]
+        known = manifest["format"] == FORMAT and isinstance(files, dict)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ManifestError("it is not a manifest of Windsock") from error
+    if not known:
+        raise ManifestError(f"its format is {manifest['format']!r}; this release reads {FORMAT}")
+    return {str(name): str(version) for name, version in files.items()}
+
+
+def new_files(listed: Iterable[tuple[str, str]], recorded: Mapping[str, str]) -> list[str]:
+    """Of the listed files, given as relative address and version, those that are not recorded in that version."""
+    return [name for name, version in listed if recorded.get(name) != version]

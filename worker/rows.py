@@ -1,0 +1,128 @@
+"""The observations of one file put together: a row a station-day; of two lines for the same value the later wins."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.formats.batch import ABSENT, COLUMNS, MISSING, Batch, RejectedLine
+
+_UNITS = {"tmax": "tenths of a degree C", "tmin": "tenths of a degree C", "prcp": "tenths of a mm"}
+_UNITS |= {"snow": "mm", "snwd": "mm"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """Station-days in the order of station and day, each once.
+
+    station: index into `stations`, int32, shape (n,)
+    day: days since 1970-01-01, int32, shape (n,)
+    values: int16, shape (n, 5), columns as in COLUMNS, MISSING where there is none
+    duplicates: lines that repeat what the file says elsewhere
+    superseded: lines that a later line of the file contradicts
+    """
+
+    stations: list[str]
+    station: NDArray[np.int32]
+    day: NDArray[np.int32]
+    values: NDArray[np.int16]
+    duplicates: int
+    superseded: list[RejectedLine]
+
+    @property
+    def warnings(self) -> int:
+        """Days whose maximum temperature is below their minimum: real files have them, and they are loaded."""
+        tmax, tmin = self.values[:, COLUMNS.index("tmax")], self.values[:, COLUMNS.index("tmin")]
+        return int(np.count_nonzero((tmax < tmin) & (tmax != MISSING)))
+
+
+class Collector:
+    """Collects the batches of a file as long as they are few enough to be held in memory."""
+
+    def __init__(self) -> None:
+        self.stations: dict[str, int] = {}
+        self._batches: list[tuple[NDArray[np.int32], Batch]] = []
+        self.size = 0
+
+    def add(self, batch: Batch) -> None:
+        """Take the next batch of the file."""
+        numbers = [self.stations.setdefault(code, len(self.stations)) for code in batch.stations]
+        if len(batch.day):
+            self._batches.append((np.array(numbers, np.int32)[batch.station], batch))
+            self.size += len(batch.day)
+
+    def drain(self, take: Callable[[Batch], None]) -> None:
+        """Hand over the batches in their order, and keep none."""
+        for _, batch in self._batches:
+            take(batch)
+        self._batches.clear()
+
+    def rows(self) -> Rows:
+        """All that was added, put together."""
+        if not self._batches:
+            return Rows([], _none(np.int32), _none(np.int32), np.empty((0, len(COLUMNS)), np.int16), 0, [])
+        station = np.concatenate([station for station, _ in self._batches])
+        day = np.concatenate([batch.day for _, batch in self._batches])
+        values = np.concatenate([batch.values for _, batch in self._batches])
+        line = np.concatenate([batch.line for _, batch in self._batches])
+        return combine(list(self.stations), station, day, values, line)
+
+
+def _none(kind: type[np.int32]) -> NDArray[np.int32]:
+    return np.empty(0, kind)
+
+
+def combine(
+    stations: list[str],
+    station: NDArray[np.int32],
+    day: NDArray[np.int32],
+    values: NDArray[np.int16],
+    line: NDArray[np.int64],
+) -> Rows:
+    """Put the rows of a file together, given in the order of their lines, with the shapes and units of `Batch`."""
+    key = (station.astype(np.int64) << 32) + day
+    step = np.diff(key)
+    if np.all(step > 0):
+        return Rows(stations, station, day, np.where(values == ABSENT, MISSING, values), 0, [])
+    if np.any(step < 0):
+        order = np.argsort(key, kind="stable")  # stable: the lines of one day stay in the order of the file
+        key, station, day, values, line = key[order], station[order], day[order], values[order], line[order]
+    first = np.flatnonzero(np.diff(key, prepend=key[0] - 1))
+    group = np.cumsum(np.diff(key, prepend=key[0]) != 0)
+    combined = np.full((len(first), len(COLUMNS)), MISSING, np.int16)
+    repeated = np.zeros(len(key), bool)
+    contradicted = np.zeros(len(key), bool)
+    superseded_by = np.zeros(len(key), np.int64)
+    for column in range(len(COLUMNS)):
+        given = np.flatnonzero(values[:, column] != ABSENT)
+        last = np.zeros(len(first), np.int64)
+        last[group[given]] = given  # of repeated indices, NumPy keeps the last
+        combined[group[given], column] = values[given, column]
+        earlier = given[last[group[given]] != given]
+        repeated[earlier] = True
+        other = earlier[values[earlier, column] != combined[group[earlier], column]]
+        contradicted[other] = True
+        superseded_by[other] = line[last[group[other]]]
+    superseded = [
+        superseded_line(
+            stations[station[row]], int(day[row]), values[row].tolist(), int(line[row]), int(superseded_by[row])
+        )
+        for row in np.flatnonzero(contradicted)
+    ]
+    duplicates = int(np.count_nonzero(repeated & ~contradicted))
+    return Rows(stations, station[first], day[first], combined, duplicates, superseded)
+
+
+def superseded_line(code: str, day: int, values: list[int | None], line: int, later: int) -> RejectedLine:
+    """The record of a line that a later one contradicts; its text is made from its values, None and ABSENT left out."""
+    date = np.datetime64(day, "D")
+    given = [
+        f"{name} missing" if value == MISSING else f"{name} {value} {_UNITS[name]}"
+        for name, value in zip(COLUMNS, values, strict=True)
+        if value is not None and value != ABSENT
+    ]
+    text = f"{code} {date}: {', '.join(given)}"
+    return RejectedLine(line, text, f"line {later} gives other values for the same day; the later line was kept")

@@ -1,0 +1,194 @@
+"""From rows in memory to rows in the tables: by COPY where no row can be in the way, by MERGE where one may be."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import sql
+
+from worker import copy, statistics
+from worker.formats.batch import COLUMNS, MISSING
+from worker.formats.ghcn_stations import StationDescription
+from worker.ledger import BULK_LOCK, STATION_LOCK, Connection
+from worker.rows import Rows
+
+# In it NULL means that the line says nothing of the value, MISSING that the value is missing. Kept for the session and
+# emptied by each commit: made anew for each file it would cost a millisecond, and dead rows in the catalogue.
+STAGED = """
+CREATE TEMPORARY TABLE IF NOT EXISTS staged (
+    station_id integer, date date, tmax smallint, tmin smallint, prcp smallint, snow smallint, snwd smallint,
+    line bigint
+) ON COMMIT DELETE ROWS
+"""
+
+
+@dataclasses.dataclass
+class Stored:
+    """What storing a file changed in the tables."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+
+class Stations:
+    """The numbers of the stations, by their codes; those made in a transaction that is rolled back are forgotten."""
+
+    def __init__(self) -> None:
+        self._committed: dict[str, int] = {}
+        self._pending: dict[str, int] = {}
+
+    def ids(self, connection: Connection, codes: Sequence[str]) -> NDArray[np.int32]:
+        """The numbers of the stations, made for those that have none yet; int32, in the order of the codes."""
+        unknown = [code for code in codes if code not in self._committed and code not in self._pending]
+        if unknown:
+            # Looked up first: an insert that meets a conflict would use up a number all the same.
+            self._look_up(connection, unknown)
+            new = [code for code in unknown if code not in self._pending]
+            connection.execute(
+                "INSERT INTO station (code) SELECT unnest(%s::text[]) ON CONFLICT (code) DO NOTHING", (sorted(new),)
+            )
+            self._look_up(connection, new)
+        return np.array([self._committed.get(code) or self._pending[code] for code in codes], np.int32)
+
+    def _look_up(self, connection: Connection, codes: list[str]) -> None:
+        if codes:
+            found = connection.execute("SELECT code, id FROM station WHERE code = ANY(%s)", (codes,))
+            self._pending.update(found.fetchall())  # type: ignore[arg-type]  # text and integer
+
+    def committed(self) -> None:
+        """Remember the stations of the transaction that has just been committed."""
+        self._committed.update(self._pending)
+        self._pending.clear()
+
+    def rolled_back(self) -> None:
+        """Forget the stations of the transaction that has just been rolled back."""
+        self._pending.clear()
+
+
+def store_rows(connection: Connection, rows: Rows, station_ids: NDArray[np.int32], columns: Sequence[str]) -> Stored:
+    """Store the rows of a file and calculate the statistics that they touch.
+
+    `station_ids` are the numbers of `rows.stations`; `columns` are those that the file's format speaks about: the
+    others are left as they are. Rows are sorted by station and date.
+    """
+    if not len(rows.day):
+        return Stored()
+    _lock_stations(connection, station_ids)
+    ids = station_ids[rows.station]
+    day, values = rows.day, rows.values
+    if np.any(np.diff(ids) < 0):
+        order = np.lexsort((day, ids))
+        ids, day, values = ids[order], day[order], values[order]
+    chosen = [values[:, COLUMNS.index(column)] for column in columns]
+    taken = connection.execute(
+        "SELECT EXISTS (SELECT FROM observation WHERE station_id = ANY(%s))", (station_ids.tolist(),)
+    ).fetchone()
+    if taken == (True,):
+        connection.execute(STAGED)
+        copy_rows(connection, "staged", columns, copy.binary_rows(ids, day, chosen, int(MISSING)))
+        return merge(connection, "staged", columns)
+    copy_rows(connection, "observation", columns, copy.binary_rows(ids, day, chosen, int(MISSING)))
+    years = day.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int32) + 1970
+    first = np.flatnonzero((np.diff(ids, prepend=-1) != 0) | (np.diff(years, prepend=-1) != 0))
+    statistics.calculate(connection, ids[first].tolist(), years[first].tolist())
+    return Stored(inserted=len(day))
+
+
+def lock_out_bulk(connection: Connection) -> None:
+    """Wait for a file of many stations that is being loaded, and keep others from beginning: see `Staging`.
+
+    Before the stations' numbers are looked up: whoever holds a new station must not have to wait for that file.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock_shared(%s, 0)", (BULK_LOCK,))
+
+
+def _lock_stations(connection: Connection, station_ids: NDArray[np.int32]) -> None:
+    """Keep others from writing the same stations until this transaction ends; always in the same order."""
+    connection.execute(
+        "SELECT pg_advisory_xact_lock(%s, id) FROM (SELECT unnest(%s::integer[]) AS id ORDER BY id) AS stations",
+        (STATION_LOCK, station_ids.tolist()),
+    )
+
+
+def copy_rows(connection: Connection, table: str, columns: Sequence[str], blocks: Iterable[bytes]) -> None:
+    """Send rows to a table that begins with station_id and date and goes on with `columns`, as binary COPY blocks."""
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, ["station_id", "date", *columns]))
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as stream:
+        stream.write(copy.HEADER)
+        for block in blocks:
+            stream.write(block)
+        stream.write(copy.TRAILER)
+
+
+def merge(connection: Connection, table: str, columns: Sequence[str]) -> Stored:
+    """Bring the observations to what the table says, touching only the rows that differ, and so their statistics."""
+    # Without the table's true size the planner may read all observations to change one of them.
+    connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
+    names = [sql.Identifier(column) for column in columns]
+    statement = sql.SQL(
+        """
+        WITH changed AS (
+            MERGE INTO observation AS old
+            USING (SELECT station_id, date, {values} FROM {table} ORDER BY station_id, date) AS new
+            ON old.station_id = new.station_id AND old.date = new.date
+            WHEN MATCHED AND ({old}) IS DISTINCT FROM ({new}) THEN UPDATE SET {assignments}
+            WHEN NOT MATCHED THEN INSERT (station_id, date, {names}) VALUES (new.station_id, new.date, {new})
+            RETURNING merge_action() AS action, old.station_id, extract(year FROM old.date)::smallint AS year
+        )
+        SELECT station_id, year, count(*) FILTER (WHERE action = 'INSERT'), count(*) FROM changed GROUP BY 1, 2
+        """
+    ).format(
+        table=sql.Identifier(table),
+        names=sql.SQL(", ").join(names),
+        values=sql.SQL(", ").join(sql.SQL("nullif({0}, {1}) AS {0}").format(name, int(MISSING)) for name in names),
+        old=sql.SQL(", ").join(sql.SQL("old.{}").format(name) for name in names),
+        new=sql.SQL(", ").join(sql.SQL("new.{}").format(name) for name in names),
+        assignments=sql.SQL(", ").join(sql.SQL("{0} = new.{0}").format(name) for name in names),
+    )
+    touched: list[tuple[int, int, int, int]] = connection.execute(statement).fetchall()  # type: ignore[assignment]
+    counted = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
+    assert counted is not None
+    total = int(counted[0])  # type: ignore[call-overload]  # a count
+    if touched:
+        statistics.calculate(connection, [row[0] for row in touched], [row[1] for row in touched])
+    changed, inserted = sum(row[3] for row in touched), sum(row[2] for row in touched)
+    return Stored(inserted, changed - inserted, total - changed)
+
+
+def store_stations(connection: Connection, described: Sequence[StationDescription]) -> Stored:
+    """Store descriptions of stations, of those also that have no observations yet."""
+    rows = [
+        (one.code, one.name, one.latitude, one.longitude, one.elevation_m, one.state, one.wmo_id) for one in described
+    ]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 7
+    found = connection.execute(
+        """
+        WITH changed AS (
+            MERGE INTO station AS old
+            USING (
+                SELECT DISTINCT ON (code) * FROM unnest(
+                    %s::text[], %s::text[], %s::float8[], %s::float8[], %s::float8[], %s::text[], %s::text[]
+                ) WITH ORDINALITY AS listed (code, name, latitude, longitude, elevation_m, state, wmo_id, number)
+                ORDER BY code, number DESC
+            ) AS new ON old.code = new.code
+            WHEN MATCHED AND (old.name, old.latitude, old.longitude, old.elevation_m, old.state, old.wmo_id)
+                IS DISTINCT FROM (new.name, new.latitude, new.longitude, new.elevation_m, new.state, new.wmo_id)
+                THEN UPDATE SET name = new.name, latitude = new.latitude, longitude = new.longitude,
+                    elevation_m = new.elevation_m, state = new.state, wmo_id = new.wmo_id
+            WHEN NOT MATCHED THEN INSERT (code, name, latitude, longitude, elevation_m, state, wmo_id)
+                VALUES (new.code, new.name, new.latitude, new.longitude, new.elevation_m, new.state, new.wmo_id)
+            RETURNING merge_action() AS action
+        )
+        SELECT count(*) FILTER (WHERE action = 'INSERT'), count(*) FILTER (WHERE action = 'UPDATE') FROM changed
+        """,
+        [list(column) for column in columns],
+    ).fetchone()
+    assert found is not None
+    inserted, updated = int(found[0]), int(found[1])  # type: ignore[call-overload]  # counts
+    return Stored(inserted, updated, len({one.code for one in described}) - inserted - updated)
