@@ -45,20 +45,25 @@ def new_stack(images: None) -> Iterator[Callable[..., Stack]]:  # noqa: ARG001 -
 
 
 @pytest.fixture(scope="package")
-def loaded(images: None, weather_data: Callable[[str], Path]) -> Iterator[Stack]:  # noqa: ARG001 - started from them
-    """A stack that its own schedule has loaded with the real station files."""
-    files = weather_data("wx_data")
-    stack = Stack(WINDSOCK_SCHEDULE="* * * * *")  # the next one is always a few seconds ahead
+def stack(images: None) -> Iterator[Stack]:  # noqa: ARG001 - started from them
+    """A stack whose schedule is due every minute: the next pass is always a few seconds ahead."""
+    started = Stack(WINDSOCK_SCHEDULE="* * * * *")
     try:
-        stack.up()
-        stack.upload(files)
-        wait_until(
-            lambda: (
-                total_items(stack.base_url, "/api/weather") >= STATION_DAYS and stack.passes()[0]["status"] != "running"
-            ),
-            "the schedule has loaded the files",
-            seconds=180,
-        )
-        yield stack
+        started.up()
+        yield started
     finally:
-        stack.remove()
+        started.remove()
+
+
+@pytest.fixture(scope="package")
+def loaded(stack: Stack, weather_data: Callable[[str], Path]) -> Stack:
+    """The stack when its own schedule has loaded the real station files."""
+    stack.upload(weather_data("wx_data"))
+    wait_until(
+        lambda: (
+            total_items(stack.base_url, "/api/weather") >= STATION_DAYS and stack.passes()[0]["status"] != "running"
+        ),
+        "the schedule has loaded the files",
+        seconds=180,
+    )
+    return stack

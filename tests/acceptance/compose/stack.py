@@ -48,9 +48,10 @@ class Stack:
         """Start services and what they need, or all, and wait until they are healthy."""
         self.compose("up", "--detach", "--wait", *services)
 
-    def upload(self, folder: Path) -> None:
-        """Put a folder's files into the bucket."""
-        self.compose("run", "--rm", "--volume", f"{folder}:/files:ro", "upload")
+    def upload(self, folder: Path) -> str:
+        """Put a folder's files into the bucket; gives what was printed, a line for each file copied."""
+        done = self.compose("run", "--rm", "--volume", f"{folder}:/files:ro", "upload")
+        return done.stdout + done.stderr
 
     def container(self, service: str) -> str:
         """The id of a service's container."""

@@ -62,16 +62,19 @@ def test_a_restart_of_the_database_is_a_503_and_then_over(loaded: Stack) -> None
 def test_a_worker_killed_in_the_middle_of_a_load_leaves_nothing_to_repair(
     new_stack: Callable[..., Stack], weather_data: Callable[[str], Path]
 ) -> None:
-    stack = new_stack()
+    files, stack = weather_data("wx_data"), new_stack()
     stack.up("api", "s3")
-    stack.upload(weather_data("wx_data"))
+    stack.upload(files)
     stack.compose("up", "--detach", "worker")
     wait_until(lambda: total_items(stack.base_url, "/api/weather") > 0, "the load has begun")
     run("docker", "kill", stack.container("worker"))
-    loaded = total_items(stack.base_url, "/api/weather")
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'windsock_worker'"
+    wait_until(lambda: stack.sql(sessions) == "0", "PostgreSQL has noticed that it is gone")
+    loaded = int(stack.sql("SELECT count(*) FROM observation"))
     assert 0 < loaded < STATION_DAYS, "it was not in the middle of the load"
-    whole_files = "SELECT coalesce(sum(rows_inserted), 0) FROM source_file WHERE status = 'loaded'"
-    assert int(stack.sql(whole_files)) == loaded == int(stack.sql("SELECT count(*) FROM observation"))
+    # Whole files, each with its row of the ledger, and their statistics.
+    assert int(stack.sql("SELECT sum(rows_inserted) FROM source_file WHERE status = 'loaded'")) == loaded
+    assert int(stack.sql("SELECT sum(days) FROM yearly_statistics")) == loaded
 
     stack.up()
     wait_until(lambda: stack.passes()[0]["status"] == "succeeded", "the next pass has ended", seconds=120)
