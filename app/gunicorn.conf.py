@@ -15,7 +15,7 @@ except SettingsError as error:
 
 bind = [_settings.bind]
 workers = _settings.workers
-worker_class = "gthread"
+worker_class = "app.server.DrainingWorker"
 threads = _settings.threads
 keepalive = _settings.keepalive_s
 graceful_timeout = _settings.graceful_timeout_s

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.compose.stack import Stack
+from tests.acceptance.compose.stack import Stack, run
 from tests.acceptance.figures import STATION_DAYS, total_items
 from tests.conftest import wait_until
 
@@ -27,7 +27,7 @@ def docker() -> None:
 @pytest.fixture(scope="session")
 def images(docker: None) -> None:  # noqa: ARG001 - built by it
     """The images, built from the project as it is now."""
-    Stack().compose("--profile", "upload", "build", "--quiet")
+    run("docker", "compose", "--profile", "upload", "build", "--quiet")
 
 
 @pytest.fixture

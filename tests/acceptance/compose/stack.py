@@ -80,6 +80,10 @@ class Stack:
         psql: Sequence[str] = ("psql", "--username=postgres", "--dbname=windsock", "--no-psqlrc", "--tuples-only")
         return self.compose("exec", "-T", "db", *psql, "--no-align", "--command", query).stdout.strip()
 
+    def served(self, path: str) -> int:
+        """How many requests for a path the API has answered, by its log."""
+        return run("docker", "logs", self.container("api")).stderr.count(f'"path": "{path}"')
+
     def remove(self) -> None:
         """Stop everything and remove it, data included."""
         self.compose("--profile", "upload", "down", "--volumes", "--remove-orphans", "--timeout", "5", check=False)
