@@ -37,7 +37,9 @@ def on_starting(server):
         try:
             probe.bind(address)
         except OSError as error:
-            sys.exit(f"The API cannot listen on {_settings.bind}: {error.strerror}. WINDSOCK_API_BIND is where it listens.")
+            sys.exit(
+                f"The API cannot listen on {_settings.bind}: {error.strerror}. WINDSOCK_API_BIND is where it listens."
+            )
     server.log.info("answering on %s", _settings.bind)
 
 

@@ -1,0 +1,37 @@
+"""Figures: what was measured, what it must reach, whether it did."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Callable
+from typing import Literal
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """Something measured several times; the median counts."""
+
+    name: str
+    values: list[float]
+    bound: Literal["at least", "at most"]
+    limit: float
+
+    @property
+    def median(self) -> float:
+        """The middle one of the values."""
+        return statistics.median(self.values)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the median keeps to the limit."""
+        return self.median >= self.limit if self.bound == "at least" else self.median <= self.limit
+
+
+def ratios(reference: Callable[[], float], ours: Callable[[], float], runs: int) -> list[float]:
+    """The reference's seconds over ours, measured in turn, so that a machine that slows down slows both."""
+    found = []
+    for _ in range(runs):
+        seconds = reference()
+        found.append(seconds / ours())
+    return found
