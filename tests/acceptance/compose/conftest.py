@@ -25,6 +25,12 @@ def docker() -> None:
 
 
 @pytest.fixture(scope="session")
+def wx_data(weather_data: Callable[[str], Path]) -> Path:
+    """The folder of the real station files."""
+    return weather_data("wx_data")
+
+
+@pytest.fixture(scope="session")
 def images(docker: None) -> None:  # noqa: ARG001 - built by it
     """The images, built from the project as it is now."""
     run("docker", "compose", "--profile", "upload", "build", "--quiet")
@@ -56,9 +62,9 @@ def stack(images: None) -> Iterator[Stack]:  # noqa: ARG001 - started from them
 
 
 @pytest.fixture(scope="package")
-def loaded(stack: Stack, weather_data: Callable[[str], Path]) -> Stack:
+def loaded(stack: Stack, wx_data: Path) -> Stack:
     """The stack when its own schedule has loaded the real station files."""
-    stack.upload(weather_data("wx_data"))
+    stack.upload(wx_data)
     wait_until(
         lambda: (
             total_items(stack.base_url, "/api/weather") >= STATION_DAYS and stack.passes()[0]["status"] != "running"

@@ -61,11 +61,11 @@ def test_a_restart_of_the_database_is_a_503_and_then_over(loaded: Stack) -> None
 
 
 def test_a_worker_killed_in_the_middle_of_a_load_leaves_nothing_to_repair(
-    new_stack: Callable[..., Stack], weather_data: Callable[[str], Path]
+    new_stack: Callable[..., Stack], wx_data: Path
 ) -> None:
-    files, stack = weather_data("wx_data"), new_stack()
+    stack = new_stack()
     stack.up("api", "s3")
-    stack.upload(files)
+    stack.upload(wx_data)
     stack.compose("up", "--detach", "worker")
     wait_until(lambda: total_items(stack.base_url, "/api/weather") > 0, "the load has begun")
     run("docker", "kill", stack.container("worker"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,8 +31,8 @@ def test_the_schedule_has_loaded_the_files(loaded: Stack) -> None:
     assert passes[-1]["trigger"] == "start"
 
 
-def test_a_file_that_is_there_is_not_uploaded_again(loaded: Stack, weather_data: Callable[[str], Path]) -> None:
-    again = loaded.upload(weather_data("wx_data"))
+def test_a_file_that_is_there_is_not_uploaded_again(loaded: Stack, wx_data: Path) -> None:
+    again = loaded.upload(wx_data)
     assert "Copied" not in again
     assert "There was nothing to transfer" in again
 
