@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Response
@@ -11,7 +11,7 @@ from werkzeug.exceptions import NotFound
 from app import pagination, representation, versions
 from app.arguments import Blueprint, NoQuery, PageQuery, YesOrNo, format_parameter
 from app.documentation import cached, cached_list
-from app.downloads import Connection, csv_response
+from app.downloads import Blocks, Connection, csv_response
 from app.extents import Extent
 from app.pagination import paging_of, refuse_paging
 from app.reads import Fetch, Row, fetch_from
@@ -140,10 +140,10 @@ def _find(code: str) -> Row | None:
     return found[0] if found else None
 
 
-def _download(connection: Connection, which: str) -> tuple[int, Iterator[bytes]]:
+def _download(connection: Connection, which: str) -> tuple[int, Blocks]:
     extent = Extent(fetch_from(connection)(which, {}))
 
-    def blocks() -> Iterator[bytes]:
+    def blocks() -> Blocks:
         yield (",".join(COLUMNS) + "\n").encode()
         for stretch in extent.portions(PORTION):
             yield from copy_csv(connection, _DESCRIPTION, {"ids": stretch.ids})

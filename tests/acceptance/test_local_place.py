@@ -21,7 +21,7 @@ from worker.sample import write_sample
 
 # What is hard about a folder: too long for a Unix socket, and characters that mean something to a shell, to make or to
 # the supervisor's configuration.
-HARD_NAME = "a folder; with # and 'quotes', ü, " + 60 * "long "
+HARD_NAME = "a folder; with # and 'quotes', ü, " + 20 * "long "
 STATIONS, FIRST_YEAR, LAST_YEAR = 2, 2001, 2002
 DAYS_AT_LEAST = 1000  # generated weather has gaps
 TEST_USER = "windsock-test"
