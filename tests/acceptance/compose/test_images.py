@@ -68,6 +68,9 @@ def test_the_same_files_make_the_same_layers() -> None:
         command = ["docker", "build", "--quiet", "--file", "Dockerfile", "--target", "worker"]
         # Only what copies and compiles: the packages come from the cache, so that no index is asked again.
         image = run(*command, "--no-cache-filter", "worker-code,worker", PROJECT).stdout.strip()
-        return list(inspect(image)["RootFS"]["Layers"])
+        found = inspect(image)
+        if not found["RepoTags"]:
+            run("docker", "image", "rm", image)
+        return list(found["RootFS"]["Layers"])
 
     assert layers() == layers()
