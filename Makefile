@@ -7,8 +7,9 @@ BIN := .venv/bin
 export LC_ALL := C.UTF-8
 export PYTHON SOURCE
 
-SCRIPTS := requirements/install.sh requirements/lock.sh .ci/run
-DOCKERFILES := $(wildcard compose/*Dockerfile* compose/*/Dockerfile*)
+SCRIPTS := $(wildcard requirements/*.sh) .ci/run .ci/docker .ci/base-images/postgres-entrypoint \
+           $(wildcard compose/scripts/*)
+DOCKERFILES := compose/Dockerfile .ci/base-images/Dockerfile
 TEMPLATES := $(wildcard cloudformation/*.yaml)
 
 help: ## list the targets

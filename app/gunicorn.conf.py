@@ -15,7 +15,7 @@ except SettingsError as error:
 
 bind = [_settings.bind]
 workers = _settings.workers
-worker_class = "gthread"
+worker_class = "app.server.DrainingWorker"
 threads = _settings.threads
 keepalive = _settings.keepalive_s
 graceful_timeout = _settings.graceful_timeout_s
@@ -28,7 +28,7 @@ control_socket_disable = True  # nothing is to be changed in a process that runs
 
 
 def on_starting(server):
-    """Stop at once when the address cannot be had: the processes themselves would be started again and again."""
+    """Stop at once when the address cannot be listened on: the processes would be started again and again."""
     family, address = (socket.AF_INET6 if ":" in server.address[0][0] else socket.AF_INET), server.address[0]
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -39,8 +39,6 @@ if [ "$(.venv/bin/python -c '' 2> /dev/null && suitable .venv/bin/python)" != "$
     [ "$(cat .venv/windsock-folder 2> /dev/null)" != "$PWD" ]; then
     "$python" -c 'import ensurepip, venv' 2> /dev/null ||
         stop "$python has no module venv: on Debian and Ubuntu, apt-get install python3-venv adds it"
-    # Making it clears the folder, and what a link leads to is not ours to clear.
-    [ ! -L .venv ] || stop ".venv is a link to another folder: remove the link, then run this again"
     echo "Making .venv with Python $version"
     "$python" -m venv --clear .venv
     printf '%s\n' "$PWD" > .venv/windsock-folder

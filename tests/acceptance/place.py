@@ -59,7 +59,7 @@ class Place:
         variables = {"api_port": self.api_port, "database_port": self.database_port, **(settings or {})}
         chosen = f"--extra-vars '{json.dumps(variables, separators=(',', ':'))}'"
         # A `make test` around this one has handed its own variables down.
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "COV_"))}
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "COV"))}
         result = subprocess.run(
             [*self.prefix, "make", *words, f"ARGS={chosen}{' --check --diff' if check else ''}"],
             cwd=self.folder,
