@@ -24,9 +24,7 @@ reuse_port = True
 # The workers' heartbeat must never wait for a disk.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder in memory, made for this
 logger_class = "app.access_log.StructuredLogger"
-# Larger than any query string of the API, and than the headers of a browser behind a load balancer.
-limit_request_line = 8190
-control_socket_disable = True
+control_socket_disable = True  # nothing is to be changed in a process that runs
 
 
 def on_starting(server):
@@ -37,9 +35,7 @@ def on_starting(server):
         try:
             probe.bind(address)
         except OSError as error:
-            sys.exit(
-                f"The API cannot listen on {_settings.bind}: {error.strerror}. WINDSOCK_API_BIND is where it listens."
-            )
+            sys.exit(f"The API cannot listen on {_settings.bind} (WINDSOCK_API_BIND): {error.strerror}")
     server.log.info("answering on %s", _settings.bind)
 
 

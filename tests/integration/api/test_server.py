@@ -43,7 +43,12 @@ def much(weather: Database) -> Database:
 
 def download(served: Served) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse, bytes]:
     """Begin a download, and take only the beginning of it."""
-    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", served.port)
+    connection.sock = socket.socket()
+    connection.sock.settimeout(30)
+    # Else the client's system may take all of it, whether the client does or not.
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 262_144)
+    connection.sock.connect(("127.0.0.1", served.port))
     connection.request("GET", DOWNLOAD)
     response = connection.getresponse()
     assert (response.status, response.headers["X-Total-Count"]) == (200, str(MANY))
