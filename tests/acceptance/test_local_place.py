@@ -164,11 +164,11 @@ def test_generated_weather_does_not_mix_with_real_weather(place: Place, source: 
         ("{file}", {}, "is not a folder that you may read"),
         ("{state}/logs", {}, "which make down PURGE=1 removes"),
         ("s3:/bucket", {}, "s3:/bucket is not an address of S3: it must be like s3://bucket/prefix"),
-        ("sample", {"schedule": "6 o'clock"}, "WINDSOCK_SCHEDULE is malformed"),
+        ("sample", {"schedule": "6 o clock"}, "WINDSOCK_SCHEDULE is malformed"),
         ("sample", {"schedule_timezone": "Mars/Olympus"}, "WINDSOCK_SCHEDULE_TIMEZONE is malformed"),
         ("sample", {"api_port": 80_000}, "different numbers from 1 to 65535"),
         ("sample", {"state_folder": "{full}"}, "holds something that is not Windsock's"),
-        ("sample", {"state_folder": "/proc/windsock"}, "is not a folder that you may write to"),
+        ("sample", {"state_folder": "{file}/state"}, "is not a folder that you may write to"),
     ],
 )
 @pytest.mark.usefixtures("first")
