@@ -157,23 +157,23 @@ def test_generated_weather_does_not_mix_with_real_weather(place: Place, source: 
 
 
 @pytest.mark.parametrize(
-    ("source", "settings", "sentence"),
+    ("asked", "settings", "sentence"),
     [
         ("/no/such/folder", {}, "There is no folder /no/such/folder"),
         ("{empty}", {}, "is empty"),
         ("{file}", {}, "is not a folder that you may read"),
-        ("{state}/mine", {}, "There is no folder"),
+        ("{state}/logs", {}, "which make down PURGE=1 removes"),
         ("s3:/bucket", {}, "s3:/bucket is not an address of S3: it must be like s3://bucket/prefix"),
-        ("sample", {"schedule": "6 o'clock"}, "WINDSOCK_SCHEDULE is malformed"),
+        ("sample", {"schedule": "6 o clock"}, "WINDSOCK_SCHEDULE is malformed"),
         ("sample", {"schedule_timezone": "Mars/Olympus"}, "WINDSOCK_SCHEDULE_TIMEZONE is malformed"),
         ("sample", {"api_port": 80_000}, "different numbers from 1 to 65535"),
         ("sample", {"state_folder": "{full}"}, "holds something that is not Windsock's"),
-        ("sample", {"state_folder": "/proc/windsock"}, "is not a folder that you may write to"),
+        ("sample", {"state_folder": "{file}/state"}, "is not a folder that you may write to"),
     ],
 )
 @pytest.mark.usefixtures("first")
 def test_a_mistake_is_one_sentence_before_anything_is_changed(
-    place: Place, tmp_path: Path, source: str, settings: dict[str, object], sentence: str
+    place: Place, tmp_path: Path, asked: str, settings: dict[str, object], sentence: str
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "full").mkdir()
@@ -181,12 +181,12 @@ def test_a_mistake_is_one_sentence_before_anything_is_changed(
     names = {"{empty}": "empty", "{file}": "full/letter.txt", "{full}": "full"}
     replace = {**{old: str(tmp_path / new) for old, new in names.items()}, "{state}": str(place.state)}
     for old, new in replace.items():
-        source = source.replace(old, new)
+        asked = asked.replace(old, new)
         settings = {
             key: value.replace(old, new) if isinstance(value, str) else value for key, value in settings.items()
         }
     running = place.pids()
-    run = place.make("up", f"SOURCE={source}", settings=settings)
+    run = place.make("up", f"SOURCE={asked}", settings=settings)
     assert run.status != 0
     assert sentence in run.output
     assert run.recap("changed") == 0
