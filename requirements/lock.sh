@@ -15,6 +15,6 @@ compile() {
 }
 
 compile dev "$@"
-for extra in api worker local; do
+for extra in api worker local deploy; do
     compile "$extra" --constraints requirements/dev.txt "$@"
 done
