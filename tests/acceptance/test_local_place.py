@@ -10,11 +10,12 @@ import socket
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.acceptance.figures import Figures
 from tests.acceptance.place import Place, Run, copy_of_the_project
 from tests.conftest import wait_until
 from worker.sample import write_sample
@@ -222,6 +223,17 @@ def test_down_stops_all_of_it_and_nothing_else(place: Place, source: Path) -> No
     assert purged.status == 0, purged.output
     assert not place.state.exists()
     assert sorted(path.name for path in source.iterdir())
+
+
+class TestTheRealFiles(Figures):
+    """What every place answers with, in a place that was purged just before."""
+
+    @pytest.fixture(scope="class")
+    def base_url(self, place: Place, weather_data: Callable[[str], Path]) -> str:
+        run = place.make("up", f"SOURCE={weather_data('wx_data')}")
+        assert run.status == 0, run.output
+        assert "1,729,957 days of 167 stations, 1985 to 2014" in run.box()
+        return f"http://127.0.0.1:{place.api_port}"
 
 
 def test_a_python_that_is_too_old_is_said(place: Place, tmp_path: Path) -> None:
