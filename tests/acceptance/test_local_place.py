@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -208,6 +209,9 @@ def test_a_taken_port_is_said_and_not_touched(place: Place) -> None:
 @pytest.mark.usefixtures("first")
 def test_down_stops_all_of_it_and_nothing_else(place: Place, source: Path) -> None:
     running = place.pids()
+    configuration = (place.state / "supervisord.conf").read_text()
+    socket_folder = Path(re.findall(r"^file=(.*)/supervisor.sock$", configuration, re.MULTILINE)[0])
+    assert socket_folder.exists()
     bystander = subprocess.Popen(["sleep", "600"])
     try:
         down = place.make("down")
@@ -222,7 +226,8 @@ def test_down_stops_all_of_it_and_nothing_else(place: Place, source: Path) -> No
     purged = place.make("down", "PURGE=1")
     assert purged.status == 0, purged.output
     assert not place.state.exists()
-    assert sorted(path.name for path in source.iterdir())
+    assert not socket_folder.exists()
+    assert any(source.glob("*.txt"))
 
 
 class TestTheRealFiles(Figures):
