@@ -75,8 +75,10 @@ def test_lines_that_are_cut_short() -> None:
         ),
         (
             dly({2: (9999, "   "), 1: (5, "   ")}),
-            ("day 2: the maximum temperature is 9999 (999.9 degrees C), outside -100.0 to 65.0 degrees C; "
-            "the line's other days were loaded"),
+            (
+                "day 2: the maximum temperature is 9999 (999.9 degrees C), outside -100.0 to 65.0 degrees C; "
+                "the line's other days were loaded"
+            ),
         ),
         (
             dly({2: (-1, "   "), 1: (5, "   ")}, "SNWD"),
