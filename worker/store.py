@@ -144,6 +144,8 @@ def merge(
 
     `source` is what a FROM may hold, with the columns station_id, date and `columns`, `total` the number of its rows.
     """
+    if not total:
+        return Stored()
     names = [sql.Identifier(column) for column in columns]
     statement = sql.SQL(
         """

@@ -51,7 +51,8 @@ class DailySummariesReader:
                 rejected.append(RejectedLine(number, shown(line), str(error)))
                 continue
             flagged += left_out
-            rows.append((codes.setdefault(code, len(codes)), day, number, values))
+            if set(values) != {int(ABSENT)}:  # a file of other elements says nothing of these days
+                rows.append((codes.setdefault(code, len(codes)), day, number, values))
         return Batch(
             station=np.array([row[0] for row in rows], np.int32),
             day=np.array([row[1] for row in rows], np.int32),
