@@ -2,7 +2,7 @@
 
 A place's test module inherits `Figures` and gives the fixture `base_url`. By hand, against any place:
 
-    WINDSOCK_BASE_URL=http://127.0.0.1:8000 pytest tests/acceptance/test_figures.py
+    WINDSOCK_BASE_URL=http://127.0.0.1:8000 pytest tests/acceptance/any_place.py
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The figures of any running place, by its address."""
+"""The figures of any running place, by its address; not collected unless it is named: `make test` has its own places."""
 
 from __future__ import annotations
 
