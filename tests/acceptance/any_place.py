@@ -1,4 +1,4 @@
-"""The figures of any running place, by its address; not collected unless it is named: `make test` has its own places."""
+"""The figures of any running place, by its address. Collected only when it is named: see `figures.py`."""
 
 from __future__ import annotations
 
