@@ -17,7 +17,18 @@ from runtime.environment import load
 from tests.conftest import Database, free_port
 from tests.integration.api.conftest import Get
 
-NO_DATES = ["tomorrow", "", "1985-02-30", "19850100", "1985-1-1", "1985-0101", "0000-01-01", "10000-01-01", "\0", "１985-01-01"]
+NO_DATES = [
+    "tomorrow",
+    "",
+    "1985-02-30",
+    "19850100",
+    "1985-1-1",
+    "1985-0101",
+    "0000-01-01",
+    "10000-01-01",
+    "\0",
+    "１985-01-01",
+]
 NO_NUMBERS = ["0", "-1", "1.0", "1e3", "", " 1", "+1", "1_0", "x", "9" * 29, "9" * 5000, "\0", "٣"]
 
 
@@ -31,7 +42,11 @@ NO_NUMBERS = ["0", "-1", "1.0", "1e3", "", " 1", "+1", "1_0", "x", "9" * 29, "9"
         ("/api/weather", "station_id", ["", "a\0b", "line\nend", "x" * 201]),
         ("/api/weather", "format", ["xml", "", "JSON"]),
         ("/api/weather", "cursor", ["", "x", "%", "ä", "bnVsbA", "W10", "WyJhIiwiYiJd", "WyJhIiwxXQ", "x" * 1001]),
-        ("/api/weather/stats", "cursor", ["WyJhIiwiMTk4NS0wMS0wMSJd", "WyJhIiwxLjVd", "WyJhIiwtMV0", "WyJhXHUwMDAwIiwxXQ"]),
+        (
+            "/api/weather/stats",
+            "cursor",
+            ["WyJhIiwiMTk4NS0wMS0wMSJd", "WyJhIiwxLjVd", "WyJhIiwtMV0", "WyJhXHUwMDAwIiwxXQ"],
+        ),
         ("/api/stations", "cursor", ["WzFd", "WyJhIiwiYiJd"]),
         ("/api/stations", "include_empty", ["yes", "1", ""]),
         ("/api/ingestions", "cursor", ["WyJhIl0", "W3RydWVd", "WzFlMzBd"]),
@@ -129,7 +144,15 @@ def test_the_parameter_for_the_form_comes_before_the_header(client: FlaskClient)
 
 
 def test_a_slash_at_the_end_is_no_other_address(client: FlaskClient) -> None:
-    paths = ["weather", "weather/stats", "stations", "stations/USC00300002", "ingestions", "ingestions/1", "ingestions/1/files"]
+    paths = [
+        "weather",
+        "weather/stats",
+        "stations",
+        "stations/USC00300002",
+        "ingestions",
+        "ingestions/1",
+        "ingestions/1/files",
+    ]
     for path in [*(f"/api/{path}" for path in paths), "/health/live", "/health/ready", "/docs", "/openapi.json"]:
         assert client.get(path + "/").status_code == 200, path
 
@@ -155,7 +178,9 @@ def test_a_request_number_that_is_not_sane_is_replaced(client: FlaskClient, give
     assert re.fullmatch("[0-9a-f]{32}", response.headers["X-Request-ID"])
 
 
-@pytest.mark.parametrize("path", ["/api/weather", "/api/weather?format=csv", "/api/weather?date=x", "/health/live", "/docs"])
+@pytest.mark.parametrize(
+    "path", ["/api/weather", "/api/weather?format=csv", "/api/weather?date=x", "/health/live", "/docs"]
+)
 def test_a_head_is_a_get_without_its_body(client: FlaskClient, path: str) -> None:
     with_body, without = client.get(path), client.head(path)
     assert without.data == b""
@@ -185,7 +210,9 @@ def test_browsers_are_told_to_take_nothing_for_what_it_is_not(client: FlaskClien
     assert "script-src 'self';" in client.get("/docs").headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("path", ["/api/weather", "/api/weather?format=csv", "/api/stations", "/api/ingestions", "/health/ready"])
+@pytest.mark.parametrize(
+    "path", ["/api/weather", "/api/weather?format=csv", "/api/stations", "/api/ingestions", "/health/ready"]
+)
 def test_without_a_database_requests_are_refused_until_it_is_back(
     client: FlaskClient, weather: Database, path: str
 ) -> None:
@@ -206,7 +233,9 @@ def allow(database: Database, connections: bool) -> None:
     with database.cluster.superuser() as connection:
         connection.execute(f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS {connections}".encode())
         if not connections:
-            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database.name])
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database.name]
+            )
 
 
 @pytest.fixture(autouse=True)

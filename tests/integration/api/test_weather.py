@@ -213,7 +213,9 @@ def test_statistics_are_filtered_paged_and_downloaded_alike(
 
 def test_an_empty_database_has_empty_lists(weather: Database, get: Get, client: FlaskClient) -> None:
     with weather.engine(roles.OWNER).begin() as connection:
-        connection.execute(text("TRUNCATE observation, yearly_statistics, station, rejected_line, source_file, ingestion"))
+        connection.execute(
+            text("TRUNCATE observation, yearly_statistics, station, rejected_line, source_file, ingestion")
+        )
     for path in ("/api/weather", "/api/weather/stats", "/api/stations", "/api/ingestions"):
         assert get(path)["pagination"]["total_items"] == 0
     assert client.get("/api/weather?format=csv").text.count("\n") == 1
