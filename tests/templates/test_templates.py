@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -34,7 +35,14 @@ def test_the_templates_hold_to(rule: Rule) -> None:
 def test_cfn_lint_finds_nothing() -> None:
     """With all its rules, informational ones too: no configuration file, no directive in a template."""
     paths = [str(FOLDER / f"{name}.yaml") for name in NAMES]
-    command = [sys.executable, "-m", "cfnlint", "--include-checks", "I", "--non-zero-exit-code", "informational", "--"]
+    command = [
+        str(Path(sys.executable).parent / "cfn-lint"),
+        "--include-checks",
+        "I",
+        "--non-zero-exit-code",
+        "informational",
+        "--",
+    ]
     run = subprocess.run([*command, *paths], cwd=FOLDER, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert not any("cfn-lint" in (FOLDER / f"{name}.yaml").read_text() for name in NAMES)
