@@ -154,7 +154,8 @@ def _call(event: Mapping[str, Any], context: Any) -> str:
 
 
 def _check(settings: CheckerSettings, *, force: bool, call: str) -> dict[str, Any]:
-    count, examples = 0, []
+    count = 0
+    examples: list[str] = []
     for name in manifest.new_files(_listed(settings), _recorded(settings)):
         count += 1
         if len(examples) < EXAMPLES:

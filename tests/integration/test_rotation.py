@@ -137,6 +137,9 @@ def stored(arn: str) -> Any:
 def call(arn: str, token: str, *steps: str) -> None:
     for step in steps:
         rotation.handler({"SecretId": arn, "ClientRequestToken": token, "Step": step}, None)
+    # AWS gives the current version where none is named; moto goes on giving the first one.
+    versions = stored(arn).versions
+    stored(arn).default_version_id = next(it for it in versions if "AWSCURRENT" in versions[it]["version_stages"])
 
 
 ALL = ("createSecret", "setSecret", "testSecret", "finishSecret")
