@@ -23,11 +23,12 @@ def _covers_postgres(rule: dict[str, Any]) -> bool:
 
 def database_is_reached_by_its_clients_only(stacks: Stacks) -> list[str]:
     found = []
-    admitted = []
-    for name, group in resources(stacks, "AWS::EC2::SecurityGroup"):
-        for rule in group["Properties"].get("SecurityGroupIngress", []):
-            if _covers_postgres(rule):
-                admitted.append((name, rule.get("SourceSecurityGroupId")))
+    admitted = [
+        (name, rule.get("SourceSecurityGroupId"))
+        for name, group in resources(stacks, "AWS::EC2::SecurityGroup")
+        for rule in group["Properties"].get("SecurityGroupIngress", [])
+        if _covers_postgres(rule)
+    ]
     admitted += [
         (name, rule["Properties"].get("SourceSecurityGroupId"))
         for name, rule in resources(stacks, "AWS::EC2::SecurityGroupIngress")
@@ -44,6 +45,10 @@ def database_is_reached_by_its_clients_only(stacks: Stacks) -> list[str]:
 
 
 def no_public_subnet_holds_a_task_or_a_database(stacks: Stacks) -> list[str]:
+    return _public_subnets_are_for_nat(stacks) + _all_is_placed_in_private(stacks)
+
+
+def _public_subnets_are_for_nat(stacks: Stacks) -> list[str]:
     found = []
     allowed = ("AWS::EC2::NatGateway", "AWS::EC2::Instance", "AWS::EC2::SubnetRouteTableAssociation")
     for name, resource in resources({"network": stacks["network"]}):
@@ -55,28 +60,35 @@ def no_public_subnet_holds_a_task_or_a_database(stacks: Stacks) -> list[str]:
         for name, output in stacks["network"]["Outputs"].items()
         if "PublicSubnet" in str(output["Value"])
     ]
+    found += [
+        f"{name} leads out of the database subnets"
+        for name, route in resources(stacks, "AWS::EC2::Route")
+        if route["Properties"]["RouteTableId"] == {"Ref": "DatabaseRoutes"}
+    ]
+    return found + [
+        f"{stack} takes {source} for {parameter}"
+        for stack, wires in load_wiring().items()
+        for parameter, source in wires["takes"].items()
+        if parameter.endswith("SubnetIds") and source != f"network.{parameter}"
+    ]
+
+
+def _all_is_placed_in_private(stacks: Stacks) -> list[str]:
+    private, database = {"Ref": "PrivateSubnetIds"}, {"Ref": "DatabaseSubnetIds"}
+    found = []
     for name, service in resources(stacks, "AWS::ECS::Service"):
         placed = service["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]
-        if placed["AssignPublicIp"] != "DISABLED" or placed["Subnets"] != {"Ref": "PrivateSubnetIds"}:
+        if placed["AssignPublicIp"] != "DISABLED" or placed["Subnets"] != private:
             found.append(f"{name} is not held in the private subnets")
     for name, group in resources(stacks, "AWS::RDS::DBSubnetGroup"):
-        if group["Properties"]["SubnetIds"] != {"Ref": "DatabaseSubnetIds"}:
+        if group["Properties"]["SubnetIds"] != database:
             found.append(f"{name} is not of the database subnets")
     for name, function in resources(stacks, "AWS::Lambda::Function"):
-        if function["Properties"].get("VpcConfig", {}).get("SubnetIds", {"Ref": "PrivateSubnetIds"}) != {
-            "Ref": "PrivateSubnetIds"
-        }:
+        if function["Properties"].get("VpcConfig", {}).get("SubnetIds", private) != private:
             found.append(f"{name} is not in the private subnets")
     for name, balancer in resources(stacks, "AWS::ElasticLoadBalancingV2::LoadBalancer"):
-        if balancer["Properties"]["Scheme"] != "internal":
+        if balancer["Properties"]["Scheme"] != "internal" or balancer["Properties"]["Subnets"] != private:
             found.append(f"{name} has a public address")
-    for name, route in resources(stacks, "AWS::EC2::Route"):
-        if route["Properties"]["RouteTableId"] == {"Ref": "DatabaseRoutes"}:
-            found.append(f"{name} leads out of the database subnets")
-    for stack, wires in load_wiring().items():
-        for parameter, source in wires["takes"].items():
-            if parameter.endswith("SubnetIds") and source != f"network.{parameter}":
-                found.append(f"{stack} takes {source} for {parameter}")
     return found
 
 

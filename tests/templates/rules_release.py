@@ -14,7 +14,6 @@ from tests.templates.stacks import (
     Stacks,
     containers,
     environment,
-    items,
     load_wiring,
     resources,
     schema_properties,

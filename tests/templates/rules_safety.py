@@ -37,8 +37,8 @@ BOUND_BY_CONDITION = {"ecs:ListTasks"}
 KEPT = {
     "AWS::RDS::DBInstance": "Snapshot",
     "AWS::S3::Bucket": "Retain",
-    "AWS::ECR::Repository": "Delete",  # made again from a commit; a repository that is not empty would stop the deletion
-    "AWS::SecretsManager::Secret": "Delete",  # to be had back for 30 days; a restored database is given the current ones
+    "AWS::ECR::Repository": "Delete",  # made again from a commit; one that is not empty would stop the deletion
+    "AWS::SecretsManager::Secret": "Delete",  # to be had back for 30 days
     "AWS::SQS::Queue": "Delete",
     "AWS::Logs::LogGroup": "Delete",
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,13 @@ def text(name: str) -> str:
 
 def load_all() -> Stacks:
     """All templates by name, freshly parsed, with the functions in their long form (Fn::Sub, Fn::GetAtt)."""
-    return {name: _plain(cfn_yaml.load(str(FOLDER / f"{name}.yaml"))) for name in NAMES}
+    return {name: copy.deepcopy(_parsed(name)) for name in NAMES}
+
+
+@functools.cache
+def _parsed(name: str) -> Template:
+    template: Template = _plain(cfn_yaml.load(str(FOLDER / f"{name}.yaml")))
+    return template
 
 
 def load_wiring() -> dict[str, Any]:
