@@ -3,24 +3,28 @@
 .PHONY: help up down test lint docs lock bench
 
 BIN := .venv/bin
+PLACE ?= local
+# Processes of this machine need the programs; containers need only what deploys them.
+TOOLS := $(if $(filter local,$(PLACE)),local,deploy)
 # Ansible refuses to run in another encoding, and the logs name files in any language.
 export LC_ALL := C.UTF-8
 export PYTHON SOURCE
 
-SCRIPTS := requirements/install.sh requirements/lock.sh .ci/run
-DOCKERFILES := $(wildcard compose/*Dockerfile* compose/*/Dockerfile*)
+SCRIPTS := $(wildcard requirements/*.sh) .ci/run .ci/docker .ci/base-images/postgres-entrypoint \
+           $(wildcard compose/scripts/*)
+DOCKERFILES := compose/Dockerfile .ci/base-images/Dockerfile
 TEMPLATES := $(wildcard cloudformation/*.yaml)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-up: ## start Windsock on this machine [SOURCE=<folder, s3://bucket/prefix or sample>] [PYTHON=python3.12] [ARGS=...]
-	@sh requirements/install.sh local
-	@$(BIN)/ansible-playbook site.yml $(ARGS)
+up: ## start Windsock on this machine [SOURCE=<folder, s3://bucket/prefix or sample>] [PLACE=compose] [PYTHON=...] [ARGS=...]
+	@sh requirements/install.sh $(TOOLS)
+	@$(BIN)/ansible-playbook site.yml --inventory inventory/$(PLACE) $(ARGS)
 
-down: ## stop what `make up` started [PURGE=1 removes its data too, never the source]
-	@sh requirements/install.sh local
-	@$(BIN)/ansible-playbook playbooks/down.yml $(if $(PURGE),--extra-vars purge=$(PURGE)) $(ARGS)
+down: ## stop what `make up` started [PURGE=1 removes its data too, never the source] [PLACE=compose]
+	@sh requirements/install.sh $(TOOLS)
+	@$(BIN)/ansible-playbook playbooks/down.yml --inventory inventory/$(PLACE) $(if $(PURGE),--extra-vars purge=$(PURGE)) $(ARGS)
 
 test: ## run the tests and show their coverage [ARGS=tests/unit]
 	@sh requirements/install.sh dev

@@ -104,18 +104,18 @@ class NoQuery(ma.Schema):
 
 
 class PageQuery(ma.Schema):
-    """The parameters of every list."""
+    """The parameters of every list. As the first of several bases its parameters come last in the documentation."""
 
     page = WholeNumber(
         1,
         LAST_PAGE,
-        metadata={"description": "Number of the page, from 1. Not together with `cursor`.", "example": 1},
+        metadata={"description": "Number of the page, from 1. Not together with `cursor`."},
     )
     per_page = WholeNumber(
         1,
         MOST_PER_PAGE,
-        load_default=DEFAULT_PER_PAGE,
-        metadata={"description": "Items on a page.", "example": 100},
+        # No `load_default`: Swagger UI would send it, and where pages cannot be asked for it would be refused.
+        metadata={"description": f"Items on a page, {DEFAULT_PER_PAGE} when left out."},
     )
     cursor = fields.String(
         validate=[
@@ -183,7 +183,6 @@ def format_parameter() -> fields.String:
         "csv",
         description="`json` for a page, `csv` for all rows of the filter as a file, without pages. Comes before the "
         "header `Accept`, which may ask for `text/csv` as well.",
-        example="json",
     )
 
 

@@ -73,9 +73,8 @@ class Api(SmorestApi):  # type: ignore[misc] # flask-smorest has no types
             API_VERSION=runtime.__version__,
             OPENAPI_VERSION="3.1.0",
             API_SPEC_OPTIONS={
-                "info": {"description": ABOUT, "license": {"name": "MIT", "identifier": "MIT"}},
+                "info": {"description": ABOUT, "license": {"name": "MIT"}},
                 "servers": [{"url": "/", "description": "This server"}],
-                "jsonSchemaDialect": "https://spec.openapis.org/oas/3.1/dialect/base",
             },
         )
         super().__init__(app)

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import cast
 
 import psycopg
@@ -17,6 +17,7 @@ from app.representation import CSV
 from app.state import state
 
 Connection = psycopg.Connection[Row]
+Blocks = Generator[bytes, None, None]
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class DownloadTimeoutError(Exception):
     """The client took longer than a download may take."""
 
 
-def csv_response(filename: str, start: Callable[[Connection], tuple[int, Iterator[bytes]]]) -> Response:
+def csv_response(filename: str, start: Callable[[Connection], tuple[int, Blocks]]) -> Response:
     """A response that streams a CSV file.
 
     `start` gets the connection and gives the number of rows, for the header X-Total-Count, and the file's blocks.
@@ -44,13 +45,14 @@ def csv_response(filename: str, start: Callable[[Connection], tuple[int, Iterato
 
 
 def _blocks(
-    start: Callable[[Connection], tuple[int, Iterator[bytes]]], head: bool, request_id: str | None
+    start: Callable[[Connection], tuple[int, Blocks]], head: bool, request_id: str | None
 ) -> Iterator[int | bytes]:
     seconds = state().settings.stream_timeout_s
     deadline = time.monotonic() + seconds
     with contextlib.ExitStack() as stack:
         connection = stack.enter_context(state().reads.snapshot())
         total, blocks = start(connection)
+        stack.callback(blocks.close)  # ends the COPY, without which the connection cannot be rolled back
         if head:
             stack.close()  # a HEAD has its headers now, and no use for the connection
             yield total

@@ -15,7 +15,7 @@ except SettingsError as error:
 
 bind = [_settings.bind]
 workers = _settings.workers
-worker_class = "gthread"
+worker_class = "app.server.DrainingWorker"
 threads = _settings.threads
 keepalive = _settings.keepalive_s
 graceful_timeout = _settings.graceful_timeout_s
@@ -24,20 +24,18 @@ reuse_port = True
 # The workers' heartbeat must never wait for a disk.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder in memory, made for this
 logger_class = "app.access_log.StructuredLogger"
-# Larger than any query string of the API, and than the headers of a browser behind a load balancer.
-limit_request_line = 8190
-control_socket_disable = True
+control_socket_disable = True  # nothing is to be changed in a process that runs
 
 
 def on_starting(server):
-    """Stop at once when the address cannot be listened on: the processes themselves would be started again and again."""
+    """Stop at once when the address cannot be listened on: the processes would be started again and again."""
     family, address = (socket.AF_INET6 if ":" in server.address[0][0] else socket.AF_INET), server.address[0]
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(address)
         except OSError as error:
-            sys.exit(f"The API cannot listen on {_settings.bind}: {error.strerror}. WINDSOCK_API_BIND is where it listens.")
+            sys.exit(f"The API cannot listen on {_settings.bind} (WINDSOCK_API_BIND): {error.strerror}")
     server.log.info("answering on %s", _settings.bind)
 
 

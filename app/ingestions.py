@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import marshmallow as ma
 from flask import Response
 from werkzeug.exceptions import NotFound
 
@@ -116,16 +117,24 @@ FILES = _List("source_file AS f", "", FILE_COLUMNS)
 LINES = _List("rejected_line AS r", "", LINE_COLUMNS)
 
 
-class IngestionsQuery(PageQuery):
+class PassesFilter(ma.Schema):
     """Which passes."""
 
     status = choice("running", "succeeded", "failed", "interrupted", description="Passes of this status only.")
 
 
-class FilesQuery(PageQuery):
+class IngestionsQuery(PageQuery, PassesFilter):
+    """A list of passes."""
+
+
+class FilesFilter(ma.Schema):
     """Which files of a pass."""
 
     status = choice("loaded", "failed", "interrupted", description="Files of this status only.")
+
+
+class FilesQuery(PageQuery, FilesFilter):
+    """A list of files."""
 
 
 @blueprint.route("")

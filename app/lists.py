@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response
 
 from app import pagination, representation, versions
-from app.downloads import Connection, csv_response
+from app.downloads import Blocks, Connection, csv_response
 from app.pagination import paging_of, refuse_paging
 from app.reads import fetch_from
 from app.series import Filter, Series
@@ -35,7 +35,7 @@ def answer(series: Series, query: Mapping[str, Any], chosen: Filter) -> Response
 
 
 def _download(series: Series, chosen: Filter) -> Response:
-    def start(connection: Connection) -> tuple[int, Any]:
+    def start(connection: Connection) -> tuple[int, Blocks]:
         extent = series.extent(fetch_from(connection), chosen)
         return extent.total, series.download(connection, chosen, extent)
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import orjson
 from flask import Response, request
 
-from app.arguments import PageQuery
+from app.arguments import DEFAULT_PER_PAGE, PageQuery
 from app.errors import InvalidParameter, InvalidParametersError, invalid_parameter
 from app.reads import Row
 from app.representation import json_response
@@ -43,7 +43,8 @@ def paging_of(query: Mapping[str, Any], position: Sequence[type]) -> Paging:
         InvalidParametersError: the cursor is not one of this list.
     """
     cursor = query.get("cursor")
-    return Paging(query.get("page", 1), query["per_page"], None if cursor is None else _decode(cursor, position))
+    after = None if cursor is None else _decode(cursor, position)
+    return Paging(query.get("page", 1), query.get("per_page", DEFAULT_PER_PAGE), after)
 
 
 def answer(items: Sequence[Row], names: Sequence[str], paging: Paging, total: int, position: slice) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -76,7 +76,9 @@ class Series:
         query = self._select(inner=skipped, outer="LIMIT %(limit)s")
         return fetch(query, {**self._parameters(chosen, stretch), **limits, "after": after})
 
-    def download(self, connection: psycopg.Connection[Row], chosen: Filter, extent: Extent) -> Iterator[bytes]:
+    def download(
+        self, connection: psycopg.Connection[Row], chosen: Filter, extent: Extent
+    ) -> Generator[bytes, None, None]:
         """All rows of the filter as CSV with a header, in the same order; made by PostgreSQL, passed on as it comes."""
         header = ",".join(self.names) + "\n"
         yield header.encode()
@@ -103,7 +105,9 @@ class Series:
         return {"ids": stretch.ids, "codes": stretch.codes, "low": chosen.low, "high": chosen.high}
 
 
-def copy_csv(connection: psycopg.Connection[Row], query: str, parameters: Mapping[str, Any]) -> Iterator[bytes]:
+def copy_csv(
+    connection: psycopg.Connection[Row], query: str, parameters: Mapping[str, Any]
+) -> Generator[bytes, None, None]:
     """What a query gives, as CSV without a header, in blocks of about 64 KB."""
     # COPY takes no parameters, so they become literals, quoted by psycopg.
     literal = psycopg.ClientCursor(connection).mogrify(query.encode(), parameters)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import marshmallow as ma
 from flask import Response
 from werkzeug.exceptions import NotFound
 
 from app import pagination, representation, versions
 from app.arguments import Blueprint, NoQuery, PageQuery, YesOrNo, format_parameter
 from app.documentation import cached, cached_list
-from app.downloads import Connection, csv_response
+from app.downloads import Blocks, Connection, csv_response
 from app.extents import Extent
 from app.pagination import paging_of, refuse_paging
 from app.reads import Fetch, Row, fetch_from
@@ -58,7 +59,7 @@ _DESCRIPTION = f"""
 """  # noqa: S608 - of this module's own texts only
 
 
-class StationsQuery(PageQuery):
+class StationsFilter(ma.Schema):
     """Which stations."""
 
     include_empty = YesOrNo(
@@ -70,6 +71,10 @@ class StationsQuery(PageQuery):
         },
     )
     format = format_parameter()
+
+
+class StationsQuery(PageQuery, StationsFilter):
+    """A list of stations."""
 
 
 @blueprint.route("")
@@ -140,10 +145,10 @@ def _find(code: str) -> Row | None:
     return found[0] if found else None
 
 
-def _download(connection: Connection, which: str) -> tuple[int, Iterator[bytes]]:
+def _download(connection: Connection, which: str) -> tuple[int, Blocks]:
     extent = Extent(fetch_from(connection)(which, {}))
 
-    def blocks() -> Iterator[bytes]:
+    def blocks() -> Blocks:
         yield (",".join(COLUMNS) + "\n").encode()
         for stretch in extent.portions(PORTION):
             yield from copy_csv(connection, _DESCRIPTION, {"ids": stretch.ids})

@@ -31,14 +31,13 @@ def _station() -> Code:
     )
 
 
-class WeatherQuery(PageQuery):
+class WeatherFilter(ma.Schema):
     """Which observations."""
 
     station_id = _station()
     date = Day(
         metadata={
-            "description": "One day, as YYYY-MM-DD or YYYYMMDD. Not together with `start_date` or `end_date`.",
-            "example": "1985-01-01",
+            "description": "One day, such as 1985-01-01 or 19850101. Not together with `start_date` or `end_date`.",
         }
     )
     start_date = Day(metadata={"description": "The first day, included; as YYYY-MM-DD or YYYYMMDD."})
@@ -50,7 +49,11 @@ class WeatherQuery(PageQuery):
         check_times(data, "date", "start_date", "end_date")
 
 
-class StatisticsQuery(PageQuery):
+class WeatherQuery(PageQuery, WeatherFilter):
+    """A list of observations."""
+
+
+class StatisticsFilter(ma.Schema):
     """Which years."""
 
     station_id = _station()
@@ -58,8 +61,7 @@ class StatisticsQuery(PageQuery):
         FIRST_YEAR,
         LAST_YEAR,
         metadata={
-            "description": "One year. Not together with `start_year` or `end_year`.",
-            "example": 1985,
+            "description": "One year, such as 1985. Not together with `start_year` or `end_year`.",
         },
     )
     start_year = WholeNumber(FIRST_YEAR, LAST_YEAR, metadata={"description": "The first year, included."})
@@ -69,6 +71,10 @@ class StatisticsQuery(PageQuery):
     @ma.validates_schema
     def _one_time(self, data: dict[str, Any], **_options: Any) -> None:
         check_times(data, "year", "start_year", "end_year")
+
+
+class StatisticsQuery(PageQuery, StatisticsFilter):
+    """A list of statistics."""
 
 
 OBSERVATIONS_AS_CSV = (

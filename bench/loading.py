@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench.memory import peak_memory_mb
 from bench.results import Figure, ratios
 from bench.server import Server
 from database import roles
@@ -66,7 +66,8 @@ def measure(server: Server, source: Path, scratch: Path, runs: int) -> Iterator[
     yield Figure("one day appended to every file: share of the first load", appended, "at most", 0.10)
 
     server.empty()
-    peak = peak_memory_mb(server, source)
+    command = [sys.executable, "-m", "worker", "ingest"]
+    peak = peak_memory_mb(command, {**os.environ, **_environment(server, source)})
     yield Figure("peak memory of the worker, MB", [peak], "at most", MEMORY_LIMIT_MB)
 
 
@@ -85,20 +86,6 @@ def ingest(server: Server, source: Path) -> Pass:
         return run_pass(settings, engine, "manual", StopRequest(), NoDisplay())
     finally:
         engine.dispose()
-
-
-def peak_memory_mb(server: Server, source: Path) -> float:
-    """The largest resident size of `python -m worker ingest`, in a process of its own."""
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "worker", "ingest"],
-        env={**os.environ, **_environment(server, source)},
-        stderr=subprocess.DEVNULL,
-    )
-    _, status, used = os.wait4(worker.pid, 0)
-    worker.returncode = os.waitstatus_to_exitcode(status)
-    if worker.returncode:
-        raise RuntimeError(f"the worker ended with status {worker.returncode}")
-    return used.ru_maxrss / 1024
 
 
 def _environment(server: Server, source: Path) -> dict[str, str]:

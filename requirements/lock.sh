@@ -15,7 +15,7 @@ compile() {
 }
 
 compile dev "$@"
-for extra in api worker local rotation; do
+for extra in api worker local deploy rotation; do
     compile "$extra" --constraints requirements/dev.txt "$@"
 done
 # checkov wants an older boto3: nothing binds it to the versions of the others.

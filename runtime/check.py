@@ -1,6 +1,6 @@
 """Whether programs would accept their environment, before they are started.
 
-    python -m runtime.check app.settings:ApiSettings worker.settings:WorkerSettings
+`python -m runtime.check app.settings:ApiSettings worker.settings:ScheduleSettings`
 """
 
 from __future__ import annotations

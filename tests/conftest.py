@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -29,6 +30,10 @@ from database.settings import DatabaseSettings
 from runtime.environment import load
 
 PROJECT = Path(__file__).parent.parent
+# A machine that is busy must not fail a test: no example has a deadline.
+hypothesis.settings.register_profile("windsock", deadline=None)
+hypothesis.settings.load_profile("windsock")
+
 PASSWORDS = {roles.OWNER: "owner's", roles.WORKER: "worker's", roles.API: "api's"}
 
 

@@ -222,6 +222,8 @@ def _end(connection: Connection, this: Pass) -> None:
 def _load_all(engine: Engine, source: Source, settings: IngestSettings, this: Pass, run: _Run) -> None:
     with _connected(engine) as connection:
         pending = _list_new(connection, source, this, retry_failed=run.retry_failed)
+        # Whoever asks the API while the pass runs can see how far it is.
+        connection.execute("UPDATE ingestion SET files_found = %s WHERE id = %s", (this.files_found, this.id))
     run.display.begin(len(pending), sum(file.size for file, _ in pending))
     options = ReadOptions(settings.source.daily_summaries_units)
     counting = threading.Lock()

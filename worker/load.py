@@ -124,7 +124,7 @@ class Loader:
                 collector.drain(staging.add)
             staging.add(batch)
         if staging is not None:
-            stored, outcome.rows_duplicate, contradicted, superseded = staging.store(weather.format.columns)
+            stored, outcome.rows_duplicate, contradicted, superseded = staging.store()
             outcome.reject(superseded)
             outcome.rows_rejected += contradicted - len(superseded)
             outcome.warnings = staging.warnings()
@@ -134,7 +134,7 @@ class Loader:
         outcome.reject(rows.superseded)
         outcome.warnings = rows.warnings
         lock_out_bulk(connection)
-        return store_rows(connection, rows, self._stations.ids(connection, rows.stations), weather.format.columns)
+        return store_rows(connection, rows, self._stations.ids(connection, rows.stations))
 
     def _store_stations(
         self, connection: Connection, weather: WeatherFile, outcome: Outcome, advance: Advance

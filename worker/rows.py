@@ -21,6 +21,7 @@ class Rows:
     station: index into `stations`, int32, shape (n,)
     day: days since 1970-01-01, int32, shape (n,)
     values: int16, shape (n, 5), columns as in COLUMNS, MISSING where there is none
+    columns: those of COLUMNS that the file says anything about; the others are none of its business
     duplicates: lines that repeat what the file says elsewhere
     superseded: lines that a later line of the file contradicts
     """
@@ -29,6 +30,7 @@ class Rows:
     station: NDArray[np.int32]
     day: NDArray[np.int32]
     values: NDArray[np.int16]
+    columns: tuple[str, ...]
     duplicates: int
     superseded: list[RejectedLine]
 
@@ -63,7 +65,7 @@ class Collector:
     def rows(self) -> Rows:
         """All that was added, put together."""
         if not self._batches:
-            return Rows([], _none(np.int32), _none(np.int32), np.empty((0, len(COLUMNS)), np.int16), 0, [])
+            return Rows([], _none(np.int32), _none(np.int32), np.empty((0, len(COLUMNS)), np.int16), (), 0, [])
         station = np.concatenate([station for station, _ in self._batches])
         day = np.concatenate([batch.day for _, batch in self._batches])
         values = np.concatenate([batch.values for _, batch in self._batches])
@@ -83,10 +85,12 @@ def combine(
     line: NDArray[np.int64],
 ) -> Rows:
     """Put the rows of a file together, given in the order of their lines, with the shapes and units of `Batch`."""
+    spoken_of = (values != ABSENT).any(axis=0)
+    columns = tuple(column for column, given in zip(COLUMNS, spoken_of, strict=True) if given)
     key = (station.astype(np.int64) << 32) + day
     step = np.diff(key)
     if np.all(step > 0):
-        return Rows(stations, station, day, np.where(values == ABSENT, MISSING, values), 0, [])
+        return Rows(stations, station, day, np.where(values == ABSENT, MISSING, values), columns, 0, [])
     if np.any(step < 0):
         order = np.argsort(key, kind="stable")  # stable: the lines of one day stay in the order of the file
         key, station, day, values, line = key[order], station[order], day[order], values[order], line[order]
@@ -113,7 +117,7 @@ def combine(
         for row in np.flatnonzero(contradicted)
     ]
     duplicates = int(np.count_nonzero(repeated & ~contradicted))
-    return Rows(stations, station[first], day[first], combined, duplicates, superseded)
+    return Rows(stations, station[first], day[first], combined, columns, duplicates, superseded)
 
 
 def superseded_line(code: str, day: int, values: list[int | None], line: int, later: int) -> RejectedLine:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +42,7 @@ class Staging:
         rows = copy.binary_rows(compact.station, compact.day, columns, int(ABSENT), [compact.line])
         copy_rows(self._connection, "staged", [*COLUMNS, "line"], rows)
 
-    def store(self, columns: Sequence[str]) -> tuple[Stored, int, int, list[RejectedLine]]:
+    def store(self) -> tuple[Stored, int, int, list[RejectedLine]]:
         """Store all rows and calculate the statistics that they touch.
 
         Returns what was stored, the number of lines that repeat another, the number of lines that a later one
@@ -60,7 +59,15 @@ class Staging:
             )
         )
         duplicates, contradicted, superseded = self._settle_repeats()
-        stored = merge(self._connection, "reduced", columns)
+        # Without the table's true size the planner may read all observations to change one of them.
+        self._connection.execute("ANALYZE reduced")
+        counted = self._connection.execute(
+            sql.SQL("SELECT count(*), {given} FROM reduced").format(given=_each_column("count({0}) > 0", ", "))
+        ).fetchone()
+        assert counted is not None
+        total, *given = counted
+        columns = [column for column, spoken_of in zip(COLUMNS, given, strict=True) if spoken_of]
+        stored = merge(self._connection, sql.Identifier("reduced"), columns, total)  # type: ignore[arg-type]  # a count
         return stored, duplicates, contradicted, superseded
 
     def warnings(self) -> int:

@@ -15,6 +15,9 @@ from worker.formats.ghcn_stations import StationDescription
 from worker.ledger import BULK_LOCK, STATION_LOCK, Connection
 from worker.rows import Rows
 
+# Few rows are sent with the statement, which is then a prepared one; more are copied into a table first.
+ROWS_AS_PARAMETERS = 1_000
+
 # In it NULL means that the line says nothing of the value, MISSING that the value is missing. Kept for the session and
 # emptied by each commit: made anew for each file it would cost a millisecond, and dead rows in the catalogue.
 STAGED = """
@@ -69,11 +72,10 @@ class Stations:
         self._pending.clear()
 
 
-def store_rows(connection: Connection, rows: Rows, station_ids: NDArray[np.int32], columns: Sequence[str]) -> Stored:
-    """Store the rows of a file and calculate the statistics that they touch.
+def store_rows(connection: Connection, rows: Rows, station_ids: NDArray[np.int32]) -> Stored:
+    """Store the rows of a file and calculate the statistics that they touch; `station_ids` belong to `rows.stations`.
 
-    `station_ids` are the numbers of `rows.stations`; `columns` are those that the file's format speaks about: the
-    others are left as they are. Rows are sorted by station and date.
+    What the file says nothing about stays as it is.
     """
     if not len(rows.day):
         return Stored()
@@ -83,15 +85,20 @@ def store_rows(connection: Connection, rows: Rows, station_ids: NDArray[np.int32
     if np.any(np.diff(ids) < 0):
         order = np.lexsort((day, ids))
         ids, day, values = ids[order], day[order], values[order]
-    chosen = [values[:, COLUMNS.index(column)] for column in columns]
+    chosen = [values[:, COLUMNS.index(column)] for column in rows.columns]
     taken = connection.execute(
         "SELECT EXISTS (SELECT FROM observation WHERE station_id = ANY(%s))", (station_ids.tolist(),)
     ).fetchone()
     if taken == (True,):
+        if len(day) <= ROWS_AS_PARAMETERS:
+            given = [ids.tolist(), day.tolist(), *(column.tolist() for column in chosen)]
+            return merge(connection, _given(rows.columns), rows.columns, len(day), given)
         connection.execute(STAGED)
-        copy_rows(connection, "staged", columns, copy.binary_rows(ids, day, chosen, int(MISSING)))
-        return merge(connection, "staged", columns)
-    copy_rows(connection, "observation", columns, copy.binary_rows(ids, day, chosen, int(MISSING)))
+        copy_rows(connection, "staged", rows.columns, copy.binary_rows(ids, day, chosen, int(MISSING)))
+        # Without the table's true size the planner may read all observations to change one of them.
+        connection.execute("ANALYZE staged")
+        return merge(connection, sql.Identifier("staged"), rows.columns, len(day))
+    copy_rows(connection, "observation", rows.columns, copy.binary_rows(ids, day, chosen, int(MISSING)))
     years = day.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int32) + 1970
     first = np.flatnonzero((np.diff(ids, prepend=-1) != 0) | (np.diff(years, prepend=-1) != 0))
     statistics.calculate(connection, ids[first].tolist(), years[first].tolist())
@@ -126,16 +133,25 @@ def copy_rows(connection: Connection, table: str, columns: Sequence[str], blocks
         stream.write(copy.TRAILER)
 
 
-def merge(connection: Connection, table: str, columns: Sequence[str]) -> Stored:
-    """Bring the observations to what the table says, touching only the rows that differ, and so their statistics."""
-    # Without the table's true size the planner may read all observations to change one of them.
-    connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
+def merge(
+    connection: Connection,
+    source: sql.Composable,
+    columns: Sequence[str],
+    total: int,
+    parameters: Sequence[object] = (),
+) -> Stored:
+    """Bring the observations to what the source says, touching only the rows that differ, and so their statistics.
+
+    `source` is what a FROM may hold, with the columns station_id, date and `columns`, `total` the number of its rows.
+    """
+    if not total:
+        return Stored()
     names = [sql.Identifier(column) for column in columns]
     statement = sql.SQL(
         """
         WITH changed AS (
             MERGE INTO observation AS old
-            USING (SELECT station_id, date, {values} FROM {table} ORDER BY station_id, date) AS new
+            USING (SELECT station_id, date, {values} FROM {source} ORDER BY station_id, date) AS new
             ON old.station_id = new.station_id AND old.date = new.date
             WHEN MATCHED AND ({old}) IS DISTINCT FROM ({new}) THEN UPDATE SET {assignments}
             WHEN NOT MATCHED THEN INSERT (station_id, date, {names}) VALUES (new.station_id, new.date, {new})
@@ -144,21 +160,29 @@ def merge(connection: Connection, table: str, columns: Sequence[str]) -> Stored:
         SELECT station_id, year, count(*) FILTER (WHERE action = 'INSERT'), count(*) FROM changed GROUP BY 1, 2
         """
     ).format(
-        table=sql.Identifier(table),
+        source=source,
         names=sql.SQL(", ").join(names),
         values=sql.SQL(", ").join(sql.SQL("nullif({0}, {1}) AS {0}").format(name, int(MISSING)) for name in names),
         old=sql.SQL(", ").join(sql.SQL("old.{}").format(name) for name in names),
         new=sql.SQL(", ").join(sql.SQL("new.{}").format(name) for name in names),
         assignments=sql.SQL(", ").join(sql.SQL("{0} = new.{0}").format(name) for name in names),
     )
-    touched: list[tuple[int, int, int, int]] = connection.execute(statement).fetchall()  # type: ignore[assignment]
-    counted = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
-    assert counted is not None
-    total = int(counted[0])  # type: ignore[call-overload]  # a count
+    touched: list[tuple[int, int, int, int]] = connection.execute(statement, parameters).fetchall()  # type: ignore[assignment]
     if touched:
         statistics.calculate(connection, [row[0] for row in touched], [row[1] for row in touched])
     changed, inserted = sum(row[3] for row in touched), sum(row[2] for row in touched)
     return Stored(inserted, changed - inserted, total - changed)
+
+
+def _given(columns: Sequence[str]) -> sql.Composable:
+    """A source of rows that are parameters: station numbers, days since 1970, and a list for each of the columns."""
+    return sql.SQL(
+        "(SELECT station_id, date '1970-01-01' + day AS date, {names} "
+        "FROM unnest(%s::integer[], %s::integer[], {types}) AS listed (station_id, day, {names})) AS given"
+    ).format(
+        names=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        types=sql.SQL(", ").join([sql.SQL("%s::smallint[]")] * len(columns)),
+    )
 
 
 def store_stations(connection: Connection, described: Sequence[StationDescription]) -> Stored:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from ansible import constants
+from ansible.executor.task_result import CallbackTaskResult
+from ansible.playbook.included_file import IncludedFile
+from ansible.playbook.play import Play
+from ansible.playbook.task_include import TaskInclude
+from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+
 DOCUMENTATION = """
 name: windsock
 type: stdout
@@ -9,19 +16,12 @@ short_description: the default output, with messages as text
 description:
   - As P(ansible.builtin.default#callback), with these differences.
   - The message of a C(debug), C(assert) or C(fail) is shown as it is, not as quoted data.
-  - A retry shows the fact that it sets whose name ends in C(_progress), if there is one, each time that it is news.
+  - A retry shows how far the load is that the API has reported, and nothing else.
   - A play of another place than the inventory's is not shown at all, and neither is the inclusion of a file.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
 """
-
-from ansible import constants
-from ansible.executor.task_result import CallbackTaskResult
-from ansible.playbook.included_file import IncludedFile
-from ansible.playbook.play import Play
-from ansible.playbook.task_include import TaskInclude
-from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
 SAYING = {"ansible.builtin.assert", "ansible.builtin.debug", "ansible.builtin.fail"}
 
@@ -72,19 +72,19 @@ class CallbackModule(DefaultCallback):
         if message is None or ignore_errors or result.task.loop:
             super().v2_runner_on_failed(result, ignore_errors)
             return
-        if self._last_task_banner != result.task._uuid:
+        if self._last_task_banner != result.task._uuid:  # noqa: SLF001 - as the base class does
             self._print_task_banner(result.task)
         self._display.display(message, color=constants.COLOR_ERROR, stderr=self.get_option("display_failed_stderr"))
 
     def v2_runner_retry(self, result: CallbackTaskResult) -> None:
-        """Show how far it is, when the result says so and it is news."""
-        facts = result.result.get("ansible_facts", {})
-        progress = next((str(value) for name, value in facts.items() if name.endswith("_progress")), None)
-        if progress is None:
-            super().v2_runner_retry(result)
-        elif progress != self._shown_progress:
-            self._shown_progress = progress
-            self._display.display(f"  {progress}", color=constants.COLOR_VERBOSE)
+        """Show how far a load is, when that is news; what else is tried again is shown when it fails in the end."""
+        for load in (result.result.get("json") or {}).get("data", []):
+            found = "?" if load["files_found"] is None else load["files_found"]
+            done = load["files_loaded"] + load["files_failed"] + (load["files_unchanged"] or 0)
+            progress = f"  {done} of {found} files, {load['rows_inserted']:,} new station-days"
+            if progress != self._shown_progress:
+                self._shown_progress = progress
+                self._display.display(progress, color=constants.COLOR_VERBOSE)
 
 
 def _message(result: CallbackTaskResult) -> str | None:

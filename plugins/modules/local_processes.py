@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import signal
+import socket
+from collections.abc import Iterable
+
+import psutil
+from ansible.module_utils.basic import AnsibleModule
+
 DOCUMENTATION = """
 module: local_processes
 short_description: find or end the processes that a place has started
@@ -43,15 +52,6 @@ taken:
   type: list
   returned: always
 """
-
-import contextlib
-import errno
-import signal
-import socket
-from collections.abc import Iterable
-
-import psutil
-from ansible.module_utils.basic import AnsibleModule
 
 MARK = "WINDSOCK_PLACE"
 DATABASE_SERVER = "postgres"

@@ -165,12 +165,12 @@ def test_a_maximum_below_the_minimum_is_loaded_and_counted(database: Database, f
     assert ("USC00000009", "2000-01-01", -50, 50, 0, None, None) in observations(database)
 
 
-def test_the_columns_that_a_format_does_not_have_are_left_alone(database: Database, folder: Path) -> None:
+def test_what_a_file_says_nothing_about_is_left_alone(database: Database, folder: Path) -> None:
     (folder / "days.csv").write_text("USC00000001,20000101,SNOW,12,,,0,\nUSC00000001,20000101,TMAX,-7,,,0,\n")
     ingest(database, folder)
     # Listed in the order of their names: the station file comes first, then days.csv with its own maximum.
     row = next(row for row in observations(database) if row[:2] == ("USC00000001", "2000-01-01"))
-    assert row[2:] == (-7, None, None, 12, None)
+    assert row[2:] == (-7, 9, 1, 12, None)
     rewrite(folder / "USC00000001.txt", station_lines([("20000101", 5, 4, 3)]))
     ingest(database, folder)
     row = next(row for row in observations(database) if row[:2] == ("USC00000001", "2000-01-01"))

@@ -44,6 +44,8 @@ class RejectedLine:
 class Batch:
     """The observations of one piece of a file, one row for each line (for each day of a line in `.dly`), in file order.
 
+    Each row gives at least one value, if only to say that it is missing.
+
     station: index into `stations` of each row, int32, shape (n,)
     day: days since 1970-01-01 (as in datetime64[D]), int32, shape (n,)
     values: int16, shape (n, 5), columns as in COLUMNS; MISSING and ABSENT are not values

@@ -11,6 +11,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from worker.formats.batch import ABSENT, COLUMNS, MISSING, PHYSICAL_RANGE, Batch
 from worker.formats.format import Format, ReadOptions, UnrecognisedFileError
 from worker.formats.values import name_of, out_of_range, parse_date, shown
 
-_MM_PER_INCH = 25.4
+_MM_PER_INCH = Decimal("25.4")
 _BOM = b"\xef\xbb\xbf"
 _NUMBER = re.compile(r"-?\d{1,5}(\.\d{1,4})?")
 
@@ -50,7 +51,8 @@ class DailySummariesReader:
                 rejected.append(RejectedLine(number, shown(line), str(error)))
                 continue
             flagged += left_out
-            rows.append((codes.setdefault(code, len(codes)), day, number, values))
+            if set(values) != {int(ABSENT)}:  # a file of other elements says nothing of these days
+                rows.append((codes.setdefault(code, len(codes)), day, number, values))
         return Batch(
             station=np.array([row[0] for row in rows], np.int32),
             day=np.array([row[1] for row in rows], np.int32),
@@ -92,12 +94,13 @@ class DailySummariesReader:
         """The value in the units of the table, rounded to the nearest."""
         if not _NUMBER.fullmatch(text):
             raise ValueError(f"the {name_of(column)} '{text[:40]}' is not a number")
-        value = float(text)
+        value = Decimal(text)
         if column in {"tmax", "tmin"}:
-            converted = round((value - 32) / 1.8 * 10) if self._standard else round(value * 10)
+            exact = (value - 32) / Decimal("1.8") * 10 if self._standard else value * 10
         else:
             in_mm = value * _MM_PER_INCH if self._standard else value
-            converted = round(in_mm * 10) if column == "prcp" else round(in_mm)
+            exact = in_mm * 10 if column == "prcp" else in_mm
+        converted = int(exact.to_integral_value(ROUND_HALF_UP))
         low, high = PHYSICAL_RANGE[column]
         if not low <= converted <= high:
             raise ValueError(out_of_range(column, converted))

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from worker.formats.batch import COLUMNS, Reader
+from worker.formats.batch import Reader
 
 
 class UnrecognisedFileError(Exception):
@@ -27,15 +27,13 @@ class Format:
     name: as in the ledger; title: for people
     matches: whether any of a file's first lines is of this format
     open_reader: a reader for a file of this name; it may raise `UnrecognisedFileError`
-    columns: what a line of this format speaks about; a revised file never changes other columns
     kind: observations, or descriptions of stations
-    appendable: whether the lines after a known beginning can be read without it
+    appendable: whether the lines after a known beginning can be read and stored without it; not where a day has several
     """
 
     name: str
     title: str
     matches: Callable[[Sequence[bytes]], bool]
     open_reader: Callable[[str, ReadOptions], Reader] | None
-    columns: tuple[str, ...] = COLUMNS
     kind: Literal["observations", "stations"] = "observations"
     appendable: bool = False

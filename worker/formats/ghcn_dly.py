@@ -150,4 +150,4 @@ def _open(_file_name: str, _options: ReadOptions) -> DlyReader:
     return DlyReader()
 
 
-FORMAT = Format(name="ghcn-dly", title="GHCN-Daily .dly", matches=_matches, open_reader=_open, appendable=True)
+FORMAT = Format(name="ghcn-dly", title="GHCN-Daily .dly", matches=_matches, open_reader=_open)

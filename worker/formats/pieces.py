@@ -98,6 +98,8 @@ class _Gunzipped:
             ended = not self._input
             if ended and not self._started:
                 return b""
+            if not self._started and not self._input.startswith(GZIP_MAGIC[: len(self._input)]):
+                raise UnreadableFileError("the gzip data is damaged: something else follows it; nothing is loaded")
             try:
                 data: bytes = self._member.decompress(self._input, min(size, _PORTION))
             except _BROKEN as error:

@@ -218,6 +218,5 @@ FORMAT = Format(
     title="station file",
     matches=_matches,
     open_reader=_open,
-    columns=FIELDS,
     appendable=True,
 )

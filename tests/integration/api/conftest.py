@@ -104,8 +104,9 @@ def record_pass(
     """Record a pass with files (uri, status, rows inserted, lines rejected); gives its number."""
     number: int = connection.execute(
         """
-        INSERT INTO ingestion (trigger, source, generated, status, started_at, finished_at, files_found, files_unchanged)
-        VALUES ('manual', '/weather', false, %s, now(), now(), %s, 0) RETURNING id
+        INSERT INTO ingestion (
+            trigger, source, generated, status, started_at, finished_at, files_found, files_unchanged
+        ) VALUES ('manual', '/weather', false, %s, now(), now(), %s, 0) RETURNING id
         """,
         [status, len(files)],
     ).fetchone()[0]  # type: ignore[index]

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app import create_app
 from app.settings import ApiSettings
 from database import roles
 from runtime.environment import load
@@ -27,7 +28,7 @@ NO_DATES = [
     "0000-01-01",
     "10000-01-01",
     "\0",
-    "１985-01-01",
+    "\uff11985-01-01",
 ]
 NO_NUMBERS = ["0", "-1", "1.0", "1e3", "", " 1", "+1", "1_0", "x", "9" * 29, "9" * 5000, "\0", "٣"]
 
@@ -95,7 +96,7 @@ def test_parameters_that_contradict_each_other_are_refused(client: FlaskClient, 
 def test_all_that_is_wrong_is_said_at_once(client: FlaskClient) -> None:
     problem = client.get("/api/weather?date=tomorrow&page=0&colour=red").json
     assert {each["parameter"] for each in problem["errors"]} == {"date", "page", "colour"}
-    assert problem["errors"][0]["problem"] == "'tomorrow' is not a date"
+    assert "'tomorrow' is not a date" in {each["problem"] for each in problem["errors"]}
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api", "/api/weather/x", "/api/ingestions/x", "/docs/swagger-ui/../x"])
@@ -244,8 +245,6 @@ def _no_holding(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_api_starts_without_a_database() -> None:
-    from app import create_app  # noqa: PLC0415 - as gunicorn imports it
-
     url = f"postgresql://windsock_api@127.0.0.1:{free_port()}/windsock"
     client = create_app(load(ApiSettings, {"WINDSOCK_DATABASE_URL": url})).test_client()
     assert client.get("/health/live").status_code == 200
@@ -265,7 +264,6 @@ def test_a_query_that_takes_too_long_is_ended(weather: Database, make: Callable[
 @pytest.fixture
 def make(weather: Database) -> Any:
     """A function that gives a client of an API with these variables besides the usual ones."""
-    from app import create_app  # noqa: PLC0415 - as above
 
     def client(**variables: str) -> FlaskClient:
         environment = {"WINDSOCK_DATABASE_URL": weather.url(roles.API), **variables}

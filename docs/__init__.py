@@ -1,0 +1,1 @@
+"""The documentation, and what parts of it are made with."""
