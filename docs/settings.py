@@ -9,6 +9,7 @@ from typing import Any
 
 from app.settings import ApiSettings
 from runtime.environment import Variable, describe
+from worker.checker import CheckerSettings
 from worker.settings import IngestSettings, MigrateSettings, ScheduleSettings
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -29,6 +30,7 @@ PROGRAMS: list[tuple[str, type[Any]]] = [
     ("One pass: `python -m worker ingest`", IngestSettings),
     ("A pass each day: `python -m worker schedule`", ScheduleSettings),
     ("Migrations: `python -m worker migrate`", MigrateSettings),
+    ("The checker, an AWS Lambda function: `worker.checker.handler`", CheckerSettings),
 ]
 
 

@@ -15,6 +15,9 @@ compile() {
 }
 
 compile dev "$@"
-for extra in api worker local deploy; do
+for extra in api worker local deploy rotation; do
     compile "$extra" --constraints requirements/dev.txt "$@"
 done
+# checkov wants an older boto3: nothing binds it to the versions of the others.
+.venv/bin/python -m uv pip compile requirements/checkov.in --universal --python-version 3.11 \
+    --generate-hashes --no-header --quiet --output-file requirements/checkov.txt "$@"
