@@ -39,7 +39,8 @@ lint: ## check the style, the types, the playbooks, the templates and the script
 	PATH="$(CURDIR)/$(BIN):$$PATH" ansible-lint --offline
 	$(BIN)/shellcheck $(SCRIPTS)
 	$(if $(DOCKERFILES),$(BIN)/hadolint $(DOCKERFILES))
-	$(if $(TEMPLATES),$(BIN)/cfn-lint $(TEMPLATES))
+	$(BIN)/cfn-lint --include-checks I --non-zero-exit-code informational -- $(TEMPLATES)
+	sh requirements/checkov.sh
 
 docs: ## write docs/settings.md from the programs' settings
 	@sh requirements/install.sh dev
