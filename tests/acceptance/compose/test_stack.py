@@ -87,6 +87,7 @@ def test_a_program_cannot_read_the_secret_of_another(stack: Stack, service: str,
 
 
 def test_starting_again_keeps_secrets_and_data(stack: Stack) -> None:
+    stack.up()  # the tests of the images and of the playbooks may have built them anew since the stack was started
     before = [stack.container(service) for service in sorted(SERVICES)]
     stack.up()
     assert [stack.container(service) for service in sorted(SERVICES)] == before
