@@ -14,6 +14,9 @@ FIRST_YEAR, LAST_YEAR = 1700, 2200
 
 TEXT_KEPT = 500
 
+BOM = b"\xef\xbb\xbf"
+"""What some programs put before text in UTF-8; it says nothing."""
+
 _NAMES = {
     "tmax": "maximum temperature",
     "tmin": "minimum temperature",

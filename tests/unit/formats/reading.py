@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import io
 from collections.abc import Sequence
 
 from worker.formats.batch import ABSENT, COLUMNS, MISSING, Batch, Reader
+from worker.formats.pieces import pieces
 
 Row = tuple[int, str, str, dict[str, int | None]]
 """Line, station, date, and the values that the line gives; None is missing."""
@@ -48,7 +50,11 @@ def everything(batches: Sequence[Batch]) -> Everything:
 
 def line_by_line(reader: Reader, content: bytes) -> Everything:
     """What a reader makes of a file that it gets one line at a time."""
-    lines = content.splitlines(keepends=True) if b"\r" not in content else content.split(b"\n")
-    if b"\r" in content:
-        lines = [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+    *lines, last = content.split(b"\n")
+    lines = [line + b"\n" for line in lines] + ([last] if last else [])
     return everything([reader.read(line, number) for number, line in enumerate(lines, 1)])
+
+
+def in_pieces(reader: Reader, content: bytes, size: int) -> Everything:
+    """What a reader makes of a file that is cut as the worker cuts it."""
+    return everything([reader.read(piece, line) for piece, line in pieces(io.BytesIO(content), size)])
