@@ -6,7 +6,7 @@ import re
 
 from worker.formats import daily_summaries, ghcn_csv, ghcn_dly, ghcn_stations, station_file
 from worker.formats.format import Format, ReadOptions, UnrecognisedFileError
-from worker.formats.values import shown
+from worker.formats.values import BOM, shown
 
 __all__ = ["FORMATS", "Format", "ReadOptions", "UnrecognisedFileError", "format_named", "recognise"]
 
@@ -26,15 +26,20 @@ _ACCEPTED = (
     "GHCN-Daily .dly and CSV files, plain or gzip, and ghcnd-stations.txt"
 )
 
+# Archives may hold files as they are: their lines would look like those of one station.
+_ARCHIVES = (
+    (0, b"PK\x03\x04", "a ZIP archive: unpack it first"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive: unpack it first"),
+    (257, b"ustar", "a tar archive: unpack it first"),
+)
+
 # What files are that are taken for weather data, by their first bytes.
 _OTHERS = (
-    (b"PK\x03\x04", "a ZIP archive: unpack it first"),
     (b"PAR1", "a Parquet file: use the CSV edition"),
     (b"%PDF", "a PDF document"),
     (b"\x1f\x8b", "gzip data inside gzip data: decompress it once"),
     (b"BZh", "bzip2 data: decompress it first"),
     (b"\xfd7zXZ", "xz data: decompress it first"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive: unpack it first"),
     (b"\xff\xfe", "text in UTF-16: save it as UTF-8"),
     (b"\xfe\xff", "text in UTF-16: save it as UTF-8"),
     (b"SQLite format 3", "an SQLite database"),
@@ -52,9 +57,13 @@ def recognise(head: bytes, file_name: str, options: ReadOptions) -> Format:
     Raises:
         UnrecognisedFileError: it is not weather data, or something is missing that is needed to read it.
     """
-    if not head.strip():
-        raise UnrecognisedFileError("it is empty" if not head else "it holds nothing but blank lines")
-    lines = [line for line in head.splitlines()[:_LINES_LOOKED_AT] if line.strip()]
+    text = head.removeprefix(BOM)
+    if not text.strip():
+        raise UnrecognisedFileError("it is empty" if not text else "it holds nothing but blank lines")
+    for offset, magic, what in _ARCHIVES:
+        if head.startswith(magic, offset):
+            raise UnrecognisedFileError(f"it is {what}. {_ACCEPTED}")
+    lines = [line for line in text.splitlines() if line.strip()][:_LINES_LOOKED_AT]
     for one in FORMATS:
         if one.matches(lines):
             if one.open_reader is not None:

@@ -17,11 +17,10 @@ import numpy as np
 
 from worker.formats.batch import ABSENT, COLUMNS, MISSING, PHYSICAL_RANGE, Batch, RejectedLine
 from worker.formats.format import Format, ReadOptions, UnrecognisedFileError
-from worker.formats.values import name_of, out_of_range, parse_date, shown
+from worker.formats.values import BOM, name_of, out_of_range, parse_date, shown
 
 _MM_PER_INCH = Decimal("25.4")
-_BOM = b"\xef\xbb\xbf"
-_NUMBER = re.compile(r"-?\d{1,5}(\.\d{1,4})?")
+_NUMBER = re.compile(r"-?[0-9]{1,5}(\.[0-9]{1,4})?")
 
 
 class DailySummariesReader:
@@ -40,7 +39,7 @@ class DailySummariesReader:
         for number, line in enumerate(piece.split(b"\n"), first_line):
             if not line.strip():
                 continue
-            names = _header(line.removeprefix(_BOM))
+            names = _header(line.removeprefix(BOM))
             if names is not None:
                 self._order = {name: position for position, name in enumerate(names)}
                 continue
@@ -111,12 +110,15 @@ def _header(line: bytes) -> list[str] | None:
     text = line.decode("latin-1").strip().upper()
     if not text.startswith(('"STATION"', "STATION,")):
         return None
-    names = [name.strip() for name in next(csv.reader([text]))]
+    try:
+        names = [name.strip() for name in next(csv.reader([text]))]
+    except csv.Error:
+        return None
     return names if "DATE" in names and "ELEMENT" not in names else None
 
 
 def _matches(lines: Sequence[bytes]) -> bool:
-    return bool(lines) and _header(lines[0].removeprefix(_BOM)) is not None
+    return bool(lines) and _header(lines[0]) is not None
 
 
 def _open(_file_name: str, options: ReadOptions) -> DailySummariesReader:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from worker.formats.batch import RejectedLine
 from worker.formats.format import Format
-from worker.formats.values import shown
+from worker.formats.values import BOM, shown
 
 _LINE = re.compile(rb"[A-Z]{2}[A-Z0-9_-]{9} +-?\d{1,2}\.\d+ +-?\d{1,3}\.\d+ +-?\d{1,4}\.\d .*")
 _NO_ELEVATION = -999.9
@@ -43,8 +43,9 @@ def read(piece: bytes, first_line: int) -> StationBatch:
     for number, line in enumerate(piece.split(b"\n"), first_line):
         if not line.strip():
             continue
+        text = line.removeprefix(BOM) if number == 1 else line
         try:
-            described.append(_parse(line.decode("utf-8").rstrip("\r")))
+            described.append(_parse(text.decode("utf-8").rstrip("\r")))
         except UnicodeDecodeError:
             rejected.append(RejectedLine(number, shown(line), "it is no UTF-8"))
         except ValueError as error:
@@ -56,6 +57,8 @@ def _parse(line: str) -> StationDescription:
     code = line[:11]
     if not re.fullmatch(r"[A-Z]{2}[A-Z0-9_-]{9}", code):
         raise ValueError(f"'{code}' in columns 1 to 11 is no station of GHCN-Daily")
+    if not line.isprintable():
+        raise ValueError("it has characters that cannot be printed; its columns are parted by blanks")
     elevation = _number(line, 32, 37, "elevation", 10_000)
     return StationDescription(
         code=code,
@@ -70,7 +73,7 @@ def _parse(line: str) -> StationDescription:
 
 def _number(line: str, first: int, last: int, name: str, limit: float) -> float:
     text = line[first - 1 : last].strip()
-    if not re.fullmatch(r"-?\d{1,5}(\.\d{1,6})?", text) or abs(float(text)) > limit:
+    if not re.fullmatch(r"-?[0-9]{1,5}(\.[0-9]{1,6})?", text) or abs(float(text)) > limit:
         raise ValueError(f"the {name} '{text}' in columns {first} to {last} is no number from -{limit} to {limit}")
     return float(text)
 

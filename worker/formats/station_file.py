@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from worker.formats.batch import ABSENT, COLUMNS, MISSING, PHYSICAL_RANGE, Batch, RejectedLine
 from worker.formats.format import Format, ReadOptions, UnrecognisedFileError
-from worker.formats.values import days_since_1970, name_of, out_of_range, parse_date, shown
+from worker.formats.values import BOM, days_since_1970, name_of, out_of_range, parse_date, shown
 
 FIELDS = ("tmax", "tmin", "prcp")
 MISSING_IN_FILE = -9999
@@ -25,7 +25,6 @@ LONGEST_CODE = 64
 
 _WIDTH = 27  # with the line end
 _FIELD_STARTS = (9, 15, 21)
-_BOM = b"\xef\xbb\xbf"
 
 _LINE = re.compile(rb"(\d+)[ ]*\t[ ]*([+-]?\d+)[ ]*\t[ ]*([+-]?\d+)[ ]*\t[ ]*([+-]?\d+)[ ]*")
 
@@ -99,7 +98,7 @@ class StationFileReader:
         for number in others.tolist():
             line = piece[starts[number] : ends[number]].rstrip(b"\r\n")
             if first_line + number == 1:
-                line = line.removeprefix(_BOM)
+                line = line.removeprefix(BOM)
             if not line.strip(b" \t\r\x1a"):  # 0x1A ends the text files of DOS
                 continue
             try:
@@ -200,13 +199,13 @@ def _what_is_wrong(line: bytes) -> str:
     date, *numbers = (shown(field.strip(b" "))[:40] for field in fields)
     parse_date(date)
     for column, text in zip(FIELDS, numbers, strict=True):
-        if not re.fullmatch(r"[+-]?\d+", text):
+        if not re.fullmatch(r"[+-]?[0-9]+", text):
             return f"the {name_of(column)} '{text}' is not a whole number"
     return f"it is not a line of a station file ({wanted})"
 
 
 def _matches(lines: Sequence[bytes]) -> bool:
-    return any(_LINE.fullmatch(line.removeprefix(_BOM).rstrip(b"\r\n")) for line in lines)
+    return any(_LINE.fullmatch(line.rstrip(b"\r\n")) for line in lines)
 
 
 def _open(file_name: str, _options: ReadOptions) -> StationFileReader:
