@@ -96,10 +96,15 @@ class _Gunzipped:
             if not self._input:
                 self._input = self._stream.read(_PORTION)
             ended = not self._input
-            if ended and not self._started:
-                return b""
-            if not self._started and not self._input.startswith(GZIP_MAGIC[: len(self._input)]):
-                raise UnreadableFileError("the gzip data is damaged: something else follows it; nothing is loaded")
+            if not self._started:
+                if ended:
+                    return b""
+                # Zeros after the last member are padding, as tar and tapes leave it; gzip(1) ignores them too.
+                self._input = self._input.lstrip(b"\0")
+                if not self._input:
+                    continue
+                if not self._input.startswith(GZIP_MAGIC[: len(self._input)]):
+                    raise UnreadableFileError("the gzip data is damaged: something else follows it; nothing is loaded")
             try:
                 data: bytes = self._member.decompress(self._input, min(size, _PORTION))
             except _BROKEN as error:
@@ -108,8 +113,7 @@ class _Gunzipped:
                 ) from error
             self._started = True
             if self._member.eof:
-                # Zeros after the last member are padding, as tar and tapes leave it; gzip(1) ignores them too.
-                self._input = self._member.unused_data.lstrip(b"\0")
+                self._input = self._member.unused_data
                 self._member, self._started = isal_zlib.decompressobj(wbits=_GZIP), False
             else:
                 self._input = self._member.unconsumed_tail

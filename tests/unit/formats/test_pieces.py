@@ -93,3 +93,56 @@ def test_a_head_is_read_and_put_back(content: bytes, size: int, portion: int) ->
     while part := rest.read(portion):
         parts.append(part)
     assert b"".join(parts) == content
+
+
+LINES = b"".join(b"198501%02d\t%d\t2\t3\n" % (day, day) for day in range(1, 29))
+
+
+@pytest.mark.parametrize("lost", [*range(1, 30), 60])
+def test_a_second_member_that_is_cut_off(lost: int) -> None:
+    second = gzip.compress(LINES)
+    content = gzip.compress(LINES) + second[:-lost]
+    with pytest.raises(UnreadableFileError, match="the gzip data ends early"):
+        list(pieces(opened(io.BytesIO(content)), 100))
+
+
+def test_a_line_may_go_over_the_end_of_a_member() -> None:
+    content = gzip.compress(b"a\nb") + gzip.compress(b"") + gzip.compress(b"c\nd")
+    assert list(pieces(opened(io.BytesIO(content)), 100)) == [(b"a\n", 1), (b"bc\n", 2), (b"d", 3)]
+
+
+@pytest.mark.parametrize("zeros", [1, 1 << 18, 700_000])
+def test_padding_of_any_length_is_no_damage(zeros: int) -> None:
+    member = gzip.compress(LINES)
+    content = member + bytes(zeros)
+    assert b"".join(piece for piece, _ in pieces(opened(io.BytesIO(content)), 100)) == LINES
+    content += member
+    assert b"".join(piece for piece, _ in pieces(opened(io.BytesIO(content)), 100)) == LINES * 2
+    with pytest.raises(UnreadableFileError, match="the gzip data is damaged: something else follows it"):
+        list(pieces(opened(io.BytesIO(member + bytes(zeros) + b"x")), 100))
+
+
+class Dripping(io.BytesIO):
+    """Bytes that come one at a time, as from a slow network."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(min(1, size) if size is not None and size >= 0 else 1)
+
+
+@pytest.mark.parametrize("content", [LINES, LINES.rstrip(), gzip.compress(LINES[:200]) + gzip.compress(LINES[200:])])
+def test_a_stream_that_gives_less_than_is_asked_for(content: bytes) -> None:
+    found = list(pieces(opened(Dripping(content)), 1000))
+    assert b"".join(piece for piece, _ in found).rstrip() == LINES.rstrip()
+    assert [line for _, line in found] == list(range(1, 29))
+
+
+def test_the_longest_line_that_is_read() -> None:
+    line = b"x" * LONGEST_LINE
+    assert list(pieces(io.BytesIO(line), 1 << 16)) == [(line, 1)]
+    with pytest.raises(UnreadableFileError, match="line 1 is longer"):
+        list(pieces(io.BytesIO(line + b"x"), 1 << 16))
+
+
+def test_nothing_has_no_pieces() -> None:
+    assert list(pieces(opened(io.BytesIO(b"")), 100)) == []
+    assert list(pieces(opened(io.BytesIO(gzip.compress(b""))), 100)) == []
