@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.unit.formats.reading import everything, line_by_line, rejects, rows
+from tests.unit.formats.reading import everything, in_pieces, line_by_line, rejects, rows
 from worker.formats import UnrecognisedFileError
 from worker.formats.batch import COLUMNS, MISSING
 from worker.formats.station_file import StationFileReader, ghcn_id, station_code
@@ -105,6 +105,12 @@ def test_what_cannot_be_shown_is_escaped_and_shortened() -> None:
         ("USC00110072.txt", "USC00110072"),
         ("bad_date.USC00110072.txt", "USC00110072"),
         ("USR0000AALC.csv.gz", "USR0000AALC"),
+        ("my USC00110072 (copy).txt", "USC00110072"),
+        ("USC00110072_USC00110072.txt", "USC00110072"),
+        ("Aledo  3 N.dat", "Aledo  3 N"),
+        ("札幌.txt", "札幌"),
+        ("São Paulo.v2.TXT.GZ", "São Paulo.v2"),
+        ("x" * 64 + ".txt", "x" * 64),
         ("Köln Süd.txt", "Köln Süd"),
         ("Ko\u0308ln.TXT", "Köln"),
         ("WEATHERDATA.txt", "WEATHERDATA"),
@@ -182,3 +188,108 @@ def test_what_is_read_is_what_the_line_says(line: bytes) -> None:
         fields = [field.strip() for field in line.decode().split("\t")]
         assert date == re.sub(r"(....)(..)(..)", r"\1-\2-\3", fields[0])
         assert [-9999 if value is None else value for value in values.values()] == [int(field) for field in fields[1:]]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("form", ["{}\t{:5d}\t{:5d}\t{:5d}", "{}\t{}\t{}\t{}", "{} \t{:7d}\t{:<7d}\t{:+d}"])
+def test_every_form_says_the_same(end: bytes, mark: bytes, form: str) -> None:
+    days = [("20000228", 44, -50, 0), ("20000229", -9999, 650, 20_000), ("20000301", -1000, -9999, 1)]
+    content = mark + b"".join(form.format(*one).encode() + end for one in days)
+    for whole in (content, content + end, content.removesuffix(end)):
+        assert read(whole) == (
+            [
+                (1, "USC00110072", "2000-02-28", {"tmax": 44, "tmin": -50, "prcp": 0}),
+                (2, "USC00110072", "2000-02-29", {"tmax": None, "tmin": 650, "prcp": 20_000}),
+                (3, "USC00110072", "2000-03-01", {"tmax": -1000, "tmin": None, "prcp": 1}),
+            ],
+            [],
+        )
+
+
+@pytest.mark.parametrize("date", ["17000101", "19000228", "20000229", "21000228", "22001231"])
+@pytest.mark.parametrize("form", ["{}\t    1\t    0\t    0", "{}\t1\t0\t0"])
+def test_the_first_and_last_dates(date: str, form: str) -> None:
+    found, rejected = read(form.format(date).encode() + b"\n")
+    assert [row[2].replace("-", "") for row in found] == [date]  # type: ignore[index]
+    assert rejected == []
+
+
+@pytest.mark.parametrize("date", ["16991231", "19000229", "21000229", "20010229", "22010101", "20000431", "00000000"])
+@pytest.mark.parametrize("form", ["{}\t    1\t    0\t    0", "{}\t1\t0\t0"])
+def test_dates_that_cannot_be(date: str, form: str) -> None:
+    found, [(line, reason)] = read(form.format(date).encode() + b"\n")
+    assert (found, line) == ([], 1)
+    assert reason.startswith(f"the date {date} ")
+
+
+@pytest.mark.parametrize(
+    ("column", "position", "low", "high"), [("tmax", 1, -1000, 650), ("tmin", 2, -1000, 650), ("prcp", 3, 0, 20_000)]
+)
+@pytest.mark.parametrize("form", ["{}\t{:5d}\t{:5d}\t{:5d}", "{}\t{}\t{}\t{}"])
+def test_the_limits_of_values(column: str, position: int, low: int, high: int, form: str) -> None:
+    for value, can_be in ((low - 1, False), (low, True), (high, True), (high + 1, False), (32_768, False)):
+        fields: list[object] = ["20000101", 1, 0, 0]
+        fields[position] = value
+        found, rejected = read(form.format(*fields).encode() + b"\n")
+        assert [row[3][column] for row in found] == [value] * can_be  # type: ignore[index]
+        assert len(rejected) == 1 - can_be
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (
+            "19850101\t1\t2\t3\t4",
+            "5 fields instead of 4 (date, maximum, minimum and precipitation, with tabulators between)",
+        ),
+        (
+            "19850101,1,2,3",
+            "1 field instead of 4 (date, maximum, minimum and precipitation, with tabulators between)",
+        ),
+        ("19850101\t1\t２\t3", "the minimum temperature '２' is not a whole number"),  # noqa: RUF001 (no ASCII)
+        ("19850101\t1\t2\t" + "x" * 100, f"the precipitation '{'x' * 40}' is not a whole number"),
+        ("\t1\t2\t3", "the date '' is not a number as YYYYMMDD"),
+        # Nothing is wrong with it but a blank before the date.
+        (
+            " 19850101\t1\t2\t3",
+            "it is not a line of a station file (date, maximum, minimum and precipitation, with tabulators between)",
+        ),
+    ],
+)
+def test_other_reasons(line: str, reason: str) -> None:
+    assert read((line + "\r\n").encode(), 7) == ([], [(7, reason)])
+
+
+def test_a_byte_order_mark_is_only_at_the_beginning() -> None:
+    found, [(line, reason)] = read(b"\xef\xbb\xbf19850101\t1\t2\t3\n", 2)
+    assert (found, line) == ([], 2)
+    assert reason == "the date '\\ufeff19850101' is not a number as YYYYMMDD"
+
+
+def test_the_damaged_files(weather_data: Callable[[str], Path]) -> None:
+    found: dict[str, list[str]] = {}
+    for path in weather_data("defects").glob("*.txt"):
+        batch = StationFileReader(path.name).read(path.read_bytes(), 1)
+        lines = [line for line in path.read_bytes().splitlines() if line.strip()]
+        assert batch.lines_read == len(lines) == len(batch.day) + len(batch.rejected)
+        assert batch.stations == [ghcn_id(path.name)]
+        found[path.name] = [reason for _, reason in rejects(batch)]
+    assert len(found) == 5
+    assert {name: reasons for name, reasons in found.items() if reasons} == {
+        "bad_date.USC00110072.txt": ["the date 1985010134 has 10 digits; a date is YYYYMMDD"],
+        "bad_date.USC00111280.txt": ["the date 19850100 does not exist"],
+    }
+
+
+@given(files, st.integers(1, 200))
+def test_however_it_is_cut(content: bytes, size: int) -> None:
+    whole = everything([StationFileReader(NAME).read(content, 1)])
+    assert in_pieces(StationFileReader(NAME), content, size) == whole
+
+
+@given(files)
+def test_lines_that_end_as_in_dos_are_the_same(content: bytes) -> None:
+    content = content.replace(b"\r", b"")
+    dos = everything([StationFileReader(NAME).read(content.replace(b"\n", b"\r\n"), 1)])
+    assert dos == everything([StationFileReader(NAME).read(content, 1)])
