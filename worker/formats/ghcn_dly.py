@@ -24,7 +24,7 @@ from worker.formats.elements import (
     one_value_rows,
 )
 from worker.formats.format import Format, ReadOptions
-from worker.formats.values import FIRST_YEAR, LAST_YEAR, days_since_1970, out_of_range, shown
+from worker.formats.values import BOM, FIRST_YEAR, LAST_YEAR, days_since_1970, out_of_range, shown
 
 WIDTH = 269
 _DAYS = 31
@@ -45,7 +45,7 @@ class DlyReader:
         rejected: list[RejectedLine] = []
         lines_read = 0
         for number, line in enumerate(piece.split(b"\n"), first_line):
-            text = line.removesuffix(b"\r")
+            text = (line.removeprefix(BOM) if number == 1 else line).removesuffix(b"\r")
             if not text.strip():
                 continue
             lines_read += 1
@@ -77,8 +77,7 @@ def _checked(line: bytes) -> bytes | None:
     line = line[:WIDTH]
     if len(line) < WIDTH:
         # Some programs strip the blanks of the last day's flags: nothing is lost then.
-        missing_flags = 3 if len(line) == WIDTH - 3 else WIDTH - len(line)
-        if missing_flags > 3:
+        if len(line) < WIDTH - 3:
             raise ValueError(f"cut off after {len(line)} of {WIDTH} characters")
         line = line.ljust(WIDTH)
     if line[17:21] not in ELEMENTS:
@@ -127,7 +126,7 @@ def _batch(lines: NDArray[np.uint8], number: NDArray[np.int64], lines_read: int,
         line=np.broadcast_to(number[:, None], shape)[kept],
         stations=[code.decode() for code in codes],
         lines_read=lines_read,
-        rejected=rejected,
+        rejected=sorted(rejected, key=lambda one: one.line),
         flagged=int(np.count_nonzero(flagged)),
     )
 

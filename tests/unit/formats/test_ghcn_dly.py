@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.formats.reading import everything, line_by_line, rejects, rows
+from tests.unit.formats.reading import everything, in_pieces, line_by_line, rejects, rows
 from worker.formats.batch import COLUMNS
 from worker.formats.elements import ELEMENTS
 from worker.formats.ghcn_dly import DlyReader
@@ -128,10 +128,107 @@ damaged = st.tuples(lines, st.integers(0, 269), st.binary(max_size=2)).map(
 
 @given(st.lists(st.one_of(lines, damaged), max_size=6).map(lambda found: b"\n".join(found) + b"\n"))
 def test_all_at_once_and_line_by_line_are_the_same(content: bytes) -> None:
-    at_once, one_by_one = everything([DlyReader().read(content, 1)]), line_by_line(DlyReader(), content)
-    assert (at_once[0], sorted(at_once[1]), *at_once[2:]) == (one_by_one[0], sorted(one_by_one[1]), *one_by_one[2:])
+    assert everything([DlyReader().read(content, 1)]) == line_by_line(DlyReader(), content)
 
 
 @given(st.binary(max_size=300))
 def test_no_bytes_at_all_raise_an_error(content: bytes) -> None:
     assert DlyReader().read(content, 1).values.shape[1] == len(COLUMNS)
+
+
+VALUE = (7, "   ")
+WHOLE = dly(dict.fromkeys(range(1, 30), VALUE))
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"  \n", b""])
+def test_harmless_differences(mark: bytes, end: bytes) -> None:
+    for line in (WHOLE, WHOLE.rstrip()):
+        batch = DlyReader().read(mark + line.encode() + end, 1)
+        assert (len(batch.day), batch.lines_read, batch.rejected) == (29, 1, [])
+    assert len(DlyReader().read(b"\n \r\n" + WHOLE.encode() + end, 1).day) == 29
+
+
+def test_a_byte_order_mark_is_only_at_the_beginning() -> None:
+    batch = DlyReader().read(b"\xef\xbb\xbf" + WHOLE.encode(), 2)
+    assert rejects(batch) == [(2, "it does not begin with a station, a year, a month and an element")]
+
+
+@pytest.mark.parametrize("kept", [21, 22, 100, 200, 264, 265])
+@pytest.mark.parametrize("element", ["TMAX", "WT01"])
+def test_a_line_that_was_cut_short(kept: int, element: str) -> None:
+    line = dly({31: (9, "  7")}, element, "200001")
+    batch = DlyReader().read(f"{line}\n{line[:kept]}".encode(), 1)
+    assert rejects(batch) == [(2, f"cut off after {kept} of 269 characters")]
+    assert batch.lines_read == 2
+
+
+@pytest.mark.parametrize("flags", ["   ", "T  ", " X "])
+def test_a_line_whose_trailing_blanks_were_stripped(flags: str) -> None:
+    line = dly({31: (9, flags)}, month="200001").rstrip()
+    batch = DlyReader().read(line.encode(), 1)
+    assert batch.rejected == []
+    assert rows(batch)[-1] == (1, "USC00110072", "2000-01-31", {"tmax": None if "X" in flags else 9})
+    assert batch.flagged == ("X" in flags)
+
+
+@pytest.mark.parametrize(("month", "days"), [("190002", 28), ("200002", 29), ("200102", 28), ("210002", 28)])
+@pytest.mark.parametrize("first", [False, True])
+def test_the_days_of_february(month: str, days: int, first: bool) -> None:
+    past = days + 1
+    batch = DlyReader().read(dly({past: (1 if first else -9999, "   "), 1: VALUE}, month=month).encode(), 1)
+    assert len(batch.day) == days
+    expected = f"it has a value for day {past} of a month that is shorter; its other days were loaded"
+    assert rejects(batch) == [(1, expected)] * first
+
+
+@pytest.mark.parametrize("month", ["170001", "220012"])
+def test_the_first_and_last_months(month: str) -> None:
+    batch = DlyReader().read(dly({31: VALUE}, month=month).encode(), 1)
+    assert rows(batch)[-1][2:] == (f"{month[:4]}-{month[4:]}-31", {"tmax": 7})
+
+
+@pytest.mark.parametrize("month", ["220101", "200000", "000001"])
+def test_months_that_cannot_be(month: str) -> None:
+    batch = DlyReader().read(dly({}, month=month).encode(), 1)
+    assert rejects(batch) == [(1, f"the month {month} does not exist, or not from 1700 to 2200")]
+
+
+@pytest.mark.parametrize(
+    ("column", "low", "high"),
+    [("TMAX", -1000, 650), ("TMIN", -1000, 650), ("PRCP", 0, 20_000), ("SNOW", 0, 5_000), ("SNWD", 0, 20_000)],
+)
+def test_the_limits_of_values(column: str, low: int, high: int) -> None:
+    days = dict(enumerate([(low - 1, "   "), (low, "   "), (high, "   "), (high + 1, "   "), (99_999, "   ")], 1))
+    batch = DlyReader().read(dly(days, column).encode(), 1)
+    found = {row[2][-2:]: row[3][column.lower()] for row in rows(batch)}
+    assert {day: value for day, value in found.items() if value is not None} == {"02": low, "03": high}
+    assert not {"01", "04", "05"} & set(found)
+    assert [reason.split(":")[0] for _, reason in rejects(batch)] == ["day 1", "day 4", "day 5"]
+    assert batch.lines_read == 1
+
+
+@pytest.mark.parametrize("value", ["     ", "    -", "  --1", " - 12", "12   ", "  1.5", "  +12", "    \xe4"])
+def test_values_that_are_no_numbers(value: str) -> None:
+    line = WHOLE.encode().replace(b"    7", value.encode("latin-1"), 1)
+    [(number, reason)] = rejects(DlyReader().read(line, 4))
+    shown = value.replace("\xe4", "\\xe4")
+    assert (number, reason) == (4, f"the value '{shown}' of day 1 is not a whole number")
+
+
+def test_rejected_lines_are_in_the_order_of_the_file() -> None:
+    batch = DlyReader().read(f"{dly({1: (9999, '   ')})}\nnonsense\n{dly({31: VALUE})}\n".encode(), 1)
+    assert [one.line for one in batch.rejected] == [1, 2, 3]
+
+
+def test_several_stations_and_new_flags() -> None:
+    first, second = dly({1: (1, "P$~")}, "PRCP", station="USC00110072"), dly({1: (2, "~ a")}, station="ASN00008255")
+    batch = DlyReader().read(f"{first}\n{second}\n{first}\n".encode(), 1)
+    assert batch.stations == ["USC00110072", "ASN00008255"]
+    assert [row[1] for row in rows(batch) if row[2] == "2000-02-01"] == ["USC00110072", "ASN00008255", "USC00110072"]
+    assert batch.flagged == 2
+
+
+@given(st.lists(st.one_of(lines, damaged), max_size=4).map(b"\n".join), st.integers(1, 900))
+def test_however_it_is_cut(content: bytes, size: int) -> None:
+    assert in_pieces(DlyReader(), content, size) == everything([DlyReader().read(content, 1)])
