@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from worker.formats.elements import (
     one_value_rows,
 )
 from worker.formats.format import Format, ReadOptions
-from worker.formats.values import days_since_1970, out_of_range, parse_date, shown
+from worker.formats.values import BOM, days_since_1970, out_of_range, parse_date, shown
 
 HEADER = ("ID", "DATE", "ELEMENT", "DATA_VALUE", "M_FLAG", "Q_FLAG", "S_FLAG", "OBS_TIME")
 _NEEDED = {"ID", "DATE", "ELEMENT", "DATA_VALUE", "Q_FLAG"}
@@ -40,7 +40,8 @@ _ZERO = ord("0")
 _LINE = re.compile(STATION_PATTERN + rb",\d+,[A-Z][A-Z0-9]{3},[+-]?\d+,[^,]*,[^,]*(,.*)?")
 _STATION = re.compile(STATION_PATTERN)
 _ELEMENT = re.compile(r"[A-Z][A-Z0-9]{3}")
-_BOM = b"\xef\xbb\xbf"
+# One of these is in every header, and in next to no other line: what is in neither case is not looked for.
+_IN_HEADERS = (b"LEMENT", b"lement")
 
 Indices = NDArray[np.int64]
 
@@ -59,26 +60,32 @@ class CsvReader:
         if len(data) and (not len(ends) or ends[-1] != len(data) - 1):
             ends = np.append(ends, len(data))
         starts = np.append(0, ends + 1)[: len(ends)]
-        if first_line == 1 and len(starts):
-            self._read_header(piece[: ends[0]])
-        usual = np.zeros(len(starts), bool)
         rows = _Rows(first_line)
-        if self._is_usual:
-            usual = rows.add_usual(data, starts, ends)
-        for number in np.flatnonzero(~usual).tolist():
-            line = piece[starts[number] : ends[number]]
-            if number + first_line == 1:
-                line = line.removeprefix(_BOM)
-            self._read_one(line, number, rows)
+        begin = 0
+        for number, names in _headers(piece, starts, ends):
+            if names != list(self._order):  # lines before it have the order of the header before them
+                self._read_lines(piece, data, (starts[begin:number], ends[begin:number]), begin, rows)
+                self._take_header(names)
+                begin = number
+        self._read_lines(piece, data, (starts[begin:], ends[begin:]), begin, rows)
         return rows.batch()
 
-    def _read_header(self, line: bytes) -> None:
-        names = _header(line.removeprefix(_BOM))
-        if names is not None:
-            self._order = {name: number for number, name in enumerate(names)}
-            self._is_usual = tuple(names[: len(_FIRST)]) == _FIRST
+    def _take_header(self, names: list[str]) -> None:
+        self._order = {name: number for number, name in enumerate(names)}
+        self._is_usual = tuple(names[: len(_FIRST)]) == _FIRST
+
+    def _read_lines(
+        self, piece: bytes, data: NDArray[np.uint8], lines: tuple[Indices, Indices], begin: int, rows: _Rows
+    ) -> None:
+        """Read lines, given by where they start and end, that have the same order of columns; the first is `begin`."""
+        starts, ends = lines
+        usual = rows.add_usual(data, starts, ends, begin) if self._is_usual else np.zeros(len(starts), bool)
+        for number in np.flatnonzero(~usual).tolist():
+            self._read_one(piece[starts[number] : ends[number]], number + begin, rows)
 
     def _read_one(self, line: bytes, number: int, rows: _Rows) -> None:
+        if number + rows.first_line == 1:
+            line = line.removeprefix(BOM)
         if not line.strip() or _header(line) is not None:
             return
         rows.lines_read += 1
@@ -109,7 +116,7 @@ class CsvReader:
             raise ValueError(f"'{element[:40]}' is no element, such as TMAX")
         day = parse_date(date.replace("-", "") if re.fullmatch(r"\d{4}-\d\d-\d\d", date) else date)
         column = ELEMENTS[element.encode()]
-        if not re.fullmatch(r"[+-]?\d{1,9}", text):
+        if not re.fullmatch(r"[+-]?[0-9]{1,9}", text):
             raise ValueError(f"the value '{text[:40]}' is not a whole number")
         value, (low, high) = int(text), PHYSICAL_RANGE[column]
         if value != MISSING_IN_FILE and not quality and not low <= value <= high:
@@ -122,7 +129,7 @@ class _Rows:
     """Collects the rows of a piece: the usual lines at once, the others one by one."""
 
     def __init__(self, first_line: int) -> None:
-        self._first_line = first_line
+        self.first_line = first_line
         self._codes: dict[str, int] = {}
         self._parts: list[
             tuple[Indices, NDArray[np.int32], NDArray[np.int32], NDArray[np.int8], NDArray[np.int16]]
@@ -134,7 +141,7 @@ class _Rows:
 
     def reject(self, number: int, line: bytes, reason: str) -> None:
         """Note that a line cannot be read."""
-        self._rejected.append(RejectedLine(number + self._first_line, shown(line), reason))
+        self._rejected.append(RejectedLine(number + self.first_line, shown(line), reason))
 
     def add(self, number: int, code: str, day: int, column: int, value: int, flagged: bool) -> None:
         """Take a single line."""
@@ -142,12 +149,15 @@ class _Rows:
             self._single.append((number, self._codes.setdefault(code, len(self._codes)), day, column, value))
             self._flagged += flagged
 
-    def add_usual(self, data: NDArray[np.uint8], starts: Indices, ends: Indices) -> NDArray[np.bool_]:
-        """Take all lines that are of the usual form and without fault; which of the lines those are."""
+    def add_usual(self, data: NDArray[np.uint8], starts: Indices, ends: Indices, begin: int) -> NDArray[np.bool_]:
+        """Take all lines that are of the usual form and without fault; which of them, the first being line `begin`."""
         done = np.zeros(len(starts), bool)
         plain = ends - starts >= _SHORTEST_LINE
+        if not len(plain):
+            return done
         # Quotes and what is not ASCII are for the slow way; hardly any file has them.
-        plain[np.searchsorted(ends, np.flatnonzero((data == ord('"')) | (data > 127)))] = False
+        text = data[starts[0] : ends[-1]]
+        plain[np.searchsorted(ends, starts[0] + np.flatnonzero((text == ord('"')) | (text > 127)))] = False
         line = np.flatnonzero(plain)
         start = starts[line]
         formed = (data[start + 11] == ord(",")) & (data[start + 20] == ord(",")) & (data[start + 25] == ord(","))
@@ -169,7 +179,7 @@ class _Rows:
         missing = value == MISSING_IN_FILE
         flag_width = commas[:, 2] - commas[:, 1] - 1
         flagged = (flag_width == 1) & (data[commas[:, 1] + 1] != ord(" "))
-        good &= flag_width <= 1
+        good &= (flag_width <= 1) & (data[commas[:, 1] + 1] >= ord(" "))
         good &= exists & (missing | flagged | ((value >= LOWEST[column]) & (value <= HIGHEST[column])))
         station, known = self._stations(data[start[:, None] + np.arange(11)])
         good &= known
@@ -177,7 +187,7 @@ class _Rows:
         done[line[good]] = True
         self.lines_read += int(np.count_nonzero(done))
         self._flagged += int(np.count_nonzero(flagged & good))
-        self._parts.append((line[good], station[good], day[good], column[good], stored[good]))
+        self._parts.append((line[good] + begin, station[good], day[good], column[good], stored[good]))
         return done
 
     def _stations(self, characters: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
@@ -215,7 +225,7 @@ class _Rows:
             station=station,
             day=day,
             values=one_value_rows(column, value),
-            line=number + self._first_line,
+            line=number + self.first_line,
             stations=list(self._codes),
             lines_read=self.lines_read,
             rejected=self._rejected,
@@ -269,17 +279,26 @@ def _fields(line: bytes) -> list[str]:
 
 def _header(line: bytes) -> list[str] | None:
     """The names of the columns if the line is a header of this format, STATION counting as ID; else None."""
-    if b"ELEMENT" not in line.upper():
+    if not any(word in line for word in _IN_HEADERS):
         return None
     try:
-        names = [name.strip().upper().replace("STATION", "ID") for name in _fields(line)]
+        names = [name.strip().upper().replace("STATION", "ID") for name in _fields(line.removeprefix(BOM))]
     except ValueError:
         return None
     return names if set(names) >= _NEEDED else None
 
 
+def _headers(piece: bytes, starts: Indices, ends: Indices) -> Iterator[tuple[int, list[str]]]:
+    """The number in the piece, from 0, and the names of columns of each line that is a header."""
+    found = {match.start() for word in _IN_HEADERS if word in piece for match in re.finditer(word, piece)}
+    for number in sorted(set(np.searchsorted(ends, list(found)).tolist())):
+        names = _header(piece[starts[number] : ends[number]])
+        if names is not None:
+            yield number, names
+
+
 def _matches(lines: Sequence[bytes]) -> bool:
-    plain = [line.removeprefix(_BOM).replace(b'"', b"").rstrip(b"\r\n") for line in lines]
+    plain = [line.replace(b'"', b"").rstrip(b"\r\n") for line in lines]
     return any(_LINE.fullmatch(line) for line in plain) or any(_header(line) is not None for line in plain)
 
 
