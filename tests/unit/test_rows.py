@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.formats.batch import ABSENT, COLUMNS, MISSING, Batch
-from worker.rows import Collector, Rows
+from worker.rows import Collector, Rows, superseded_line
 
 values = st.sampled_from([int(ABSENT), int(ABSENT), int(MISSING), 1, 2])
 lines = st.lists(
@@ -93,3 +95,47 @@ def test_days_whose_maximum_is_below_their_minimum_are_counted() -> None:
 def test_nothing() -> None:
     rows = collected([])
     assert (len(rows.day), rows.stations, rows.columns, rows.warnings) == (0, [], (), 0)
+
+
+def test_what_is_handed_over_is_not_kept() -> None:
+    collector, taken = Collector(), []
+    first, second = batch_of([(0, 0, (1, 1, 1, 1, 1))]), batch_of([(2, 0, (2, 2, 2, 2, 2))] * 2, 2)
+    for batch in (first, batch_of([]), second):
+        collector.add(batch)
+    assert collector.size == 3
+    collector.drain(taken.append)
+    assert taken == [first, second]
+    assert len(collector.rows().day) == 0
+    assert collector.stations == {"A": 0, "B": 1, "C": 2}
+
+
+def test_stations_are_one_over_all_batches() -> None:
+    first = batch_of([(0, 5, (1, 1, 1, 1, 1)), (1, 5, (1, 1, 1, 1, 1))])
+    second = dataclasses.replace(batch_of([(0, 4, (2, 2, 2, 2, 2)), (1, 5, (1, 1, 1, 1, 1))], 3), stations=["D", "B"])
+    rows = collected([first, second])
+    found = [(rows.stations[number], int(day)) for number, day in zip(rows.station, rows.day, strict=True)]
+    assert found == [("A", 5), ("B", 5), ("D", 4)]
+    assert (rows.duplicates, rows.superseded) == (1, [])
+
+
+def test_days_before_1970_are_before_those_after() -> None:
+    ones = (1, 1, 1, 1, 1)
+    rows = collected([batch_of([(1, -1, ones), (0, 1, ones), (0, -98_615, ones), (1, -1, ones)])])
+    assert list(zip(rows.station.tolist(), rows.day.tolist(), strict=True)) == [(0, -98_615), (0, 1), (1, -1)]
+    assert rows.duplicates == 1
+
+
+def test_an_absent_value_contradicts_nothing_and_a_missing_one_does() -> None:
+    a, m = int(ABSENT), int(MISSING)
+    rows = collected([batch_of([(0, 0, (1, 2, a, a, a)), (0, 0, (a, m, 3, a, a)), (0, 0, (1, a, a, a, a))])])
+    assert rows.values.tolist() == [[1, m, 3, m, m]]
+    assert rows.columns == ("tmax", "tmin", "prcp")
+    assert [(one.line, one.reason) for one in rows.superseded] == [
+        (1, "line 2 gives other values for the same day; the later line was kept")
+    ]
+    assert rows.duplicates == 0
+
+
+def test_values_from_a_database_are_told_in_words() -> None:
+    line = superseded_line("A", -1, [None, 5, int(MISSING), int(ABSENT), None], 3, 9)
+    assert line.text == "A 1969-12-31: tmin 5 tenths of a degree C, prcp missing"
