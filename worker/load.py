@@ -94,7 +94,8 @@ class Loader:
         outcome.version = file.version or outcome.sha256
         outcome.rows_inserted, outcome.rows_updated = stored.inserted, stored.updated
         outcome.rows_unchanged = stored.unchanged
-        if outcome.rows_read and outcome.rows_read == outcome.rows_rejected:
+        # A line of `.dly` may be rejected for some of its days, more than once, and be loaded for the others.
+        if outcome.rows_read and outcome.rows_rejected >= outcome.rows_read and outcome.first_date is None:
             first = outcome.rejected[0]
             raise UnreadableFileError(
                 f"none of its {outcome.rows_read:,} lines could be read; line {first.line}: {first.reason}"

@@ -248,3 +248,24 @@ def test_a_file_gives_the_same_rows_by_either_way(
 
 
 test_a_file_gives_the_same_rows_by_either_way.counted = []  # type: ignore[attr-defined]
+
+
+def _month(element: str, values: list[int]) -> str:
+    groups = "".join(f"{value:5d}   " for value in values + [-9999] * (31 - len(values)))
+    return f"USC00110072200001{element}{groups}\n"
+
+
+def test_a_day_that_cannot_be_does_not_cost_the_other_days_of_its_line(database: Database, tmp_path: Path) -> None:
+    path = tmp_path / "USC00110072.dly"
+    path.write_text(_month("TMAX", [9999, 10]) + _month("TMIN", [9999, 5]))  # as many rejected as there are lines
+    done = ingest(database, tmp_path)
+    assert (done.files_loaded, done.rows_read, done.rows_rejected) == (1, 2, 2)
+    assert [row[1:4] for row in observations(database)][0] == ("2000-01-02", 10, 5)
+
+
+def test_a_file_of_which_no_day_can_be_read_has_failed(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "USC00110072.dly").write_text(_month("TMAX", [9999] * 31))
+    done = ingest(database, tmp_path)
+    assert (done.files_loaded, done.files_failed) == (0, 1)
+    [(_, error)] = done.failures
+    assert error.startswith("none of its 1 lines could be read; line 1: day 1: the maximum temperature is 9999")
