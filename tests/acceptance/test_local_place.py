@@ -230,15 +230,17 @@ def test_down_stops_all_of_it_and_nothing_else(place: Place, source: Path) -> No
     assert any(source.glob("*.txt"))
 
 
-class TestTheRealFiles(Figures):
-    """What every place answers with, in a place that was purged just before."""
+@pytest.fixture(scope="module")
+def base_url(place: Place, weather_data: Callable[[str], Path]) -> str:
+    """The API with the real files in it, in a place that was purged just before."""
+    run = place.make("up", f"SOURCE={weather_data('wx_data')}")
+    assert run.status == 0, run.output
+    assert "1,729,957 days of 167 stations, 1985 to 2014" in run.box()
+    return f"http://127.0.0.1:{place.api_port}"
 
-    @pytest.fixture(scope="class")
-    def base_url(self, place: Place, weather_data: Callable[[str], Path]) -> str:
-        run = place.make("up", f"SOURCE={weather_data('wx_data')}")
-        assert run.status == 0, run.output
-        assert "1,729,957 days of 167 stations, 1985 to 2014" in run.box()
-        return f"http://127.0.0.1:{place.api_port}"
+
+class TestTheRealFiles(Figures):
+    """What every place answers with."""
 
 
 def test_a_python_that_is_too_old_is_said(place: Place, tmp_path: Path) -> None:

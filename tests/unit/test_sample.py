@@ -362,9 +362,11 @@ def test_a_disk_that_is_full_leaves_no_half_file_and_can_be_finished(tmp_path: P
     assert not write_sample(tmp_path / "new").changed
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write into every folder")
-def test_a_folder_without_the_right_to_write(tmp_path: Path) -> None:
+def test_a_folder_without_the_right_to_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tmp_path.chmod(0o500)
+    # Root may write into every folder but those of the kernel.
+    folder = Path("/proc/self/sample") if os.geteuid() == 0 else tmp_path
     parser = argparse.ArgumentParser()
     sample.add_arguments(parser)
-    assert sample.main(parser.parse_args([str(tmp_path)])) == 2
+    assert sample.main(parser.parse_args([str(folder)])) == 2
+    assert str(folder) in capsys.readouterr().err

@@ -66,8 +66,10 @@ def loaded(stack: Stack, wx_data: Path) -> Stack:
     """The stack when its own schedule has loaded the real station files."""
     stack.upload(wx_data)
     wait_until(
+        # Several times: each process of the API holds the version of the data for a second.
         lambda: (
-            total_items(stack.base_url, "/api/weather") >= STATION_DAYS and stack.passes()[0]["status"] != "running"
+            all(total_items(stack.base_url, "/api/weather") >= STATION_DAYS for _ in range(12))
+            and stack.passes()[0]["status"] != "running"
         ),
         "the schedule has loaded the files",
         seconds=180,
