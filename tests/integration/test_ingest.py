@@ -260,7 +260,7 @@ def test_a_day_that_cannot_be_does_not_cost_the_other_days_of_its_line(database:
     path.write_text(_month("TMAX", [9999, 10]) + _month("TMIN", [9999, 5]))  # as many rejected as there are lines
     done = ingest(database, tmp_path)
     assert (done.files_loaded, done.rows_read, done.rows_rejected) == (1, 2, 2)
-    assert [row[1:4] for row in observations(database)][0] == ("2000-01-02", 10, 5)
+    assert observations(database)[0][1:4] == ("2000-01-02", 10, 5)
 
 
 def test_a_file_of_which_no_day_can_be_read_has_failed(database: Database, tmp_path: Path) -> None:

@@ -178,8 +178,9 @@ class _Rows:
         day, exists = _days(data, start + 12)
         missing = value == MISSING_IN_FILE
         flag_width = commas[:, 2] - commas[:, 1] - 1
-        flagged = (flag_width == 1) & (data[commas[:, 1] + 1] != ord(" "))
-        good &= (flag_width <= 1) & (data[commas[:, 1] + 1] >= ord(" "))
+        flag = data[commas[:, 1] + 1]  # the comma after it where there is none
+        flagged = (flag_width == 1) & (flag != ord(" "))
+        good &= (flag_width <= 1) & (flag >= ord(" "))
         good &= exists & (missing | flagged | ((value >= LOWEST[column]) & (value <= HIGHEST[column])))
         station, known = self._stations(data[start[:, None] + np.arange(11)])
         good &= known
