@@ -46,7 +46,7 @@ class Staging:
         """Store all rows and calculate the statistics that they touch.
 
         Returns what was stored, the number of lines that repeat another, the number of lines that a later one
-        contradicts, and the first of those.
+        contradicts, and the first of those. Lines of a station's day that follow each other count as one, the first.
         """
         self._connection.execute(
             sql.SQL(
