@@ -103,7 +103,7 @@ def deploy(
 
 
 def plan(client: Any, wanted: Wanted) -> Outcome:
-    """What `deploy` would change, which nothing is. Of a stack that is not there yet the template's resources are listed.
+    """What `deploy` would change, which nothing is. Of a new stack the template's resources are listed.
 
     Raises:
         StackError: It cannot be changed now.
