@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -47,7 +48,7 @@ def problems(kit: Kit, chosen: Mapping[str, Mapping[str, object]]) -> list[str]:
             elif name in wire.takes or name in wire.given:
                 source = wire.takes.get(name, "the deployment itself")
                 found.append(f"{where}: it is not the inventory's to give, {source} does")
-            elif problem := _problem(template.parameters[name], written(value)):
+            elif problem := _problem(template.parameters[name], written(value)) or _range_problem(name, written(value)):
                 found.append(f"{where} is {written(value)!r}: {problem}")
     return found
 
@@ -64,6 +65,17 @@ def _problem(declared: Mapping[str, Any], value: str) -> str | None:
         return str(declared.get("ConstraintDescription", f"it must match {pattern}"))
     if not int(declared.get("MinLength", 0)) <= len(value) <= int(declared.get("MaxLength", 4096)):
         return f"it must have {declared.get('MinLength', 0)} to {declared.get('MaxLength', 4096)} characters"
+    return None
+
+
+def _range_problem(name: str, value: str) -> str | None:
+    """What a pattern cannot say of a range of addresses."""
+    if not name.endswith("Cidr"):
+        return None
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        return f"{error}; a range is like 10.20.0.0/16"
     return None
 
 

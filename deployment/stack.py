@@ -120,6 +120,29 @@ def plan(client: Any, wanted: Wanted) -> Outcome:
     return Outcome(_outputs(described), planned[1] if planned else [])
 
 
+def change_parameters(client: Any, name: str, values: Mapping[str, str], say: Say) -> bool:
+    """Give some parameters of a stack other values, and leave all else as it is. Parameters that it lacks are ignored.
+
+    Returns:
+        Whether that changed anything; False also where there is no such stack.
+
+    Raises:
+        StackError: It cannot be changed now, or the change failed and was taken back.
+    """
+    described = _described(client, name)
+    if described is None or described["StackStatus"] not in _USABLE:
+        return False
+    current = {item["ParameterKey"]: item["ParameterValue"] for item in described.get("Parameters", [])}
+    wanted = Wanted(
+        name=name,
+        body=client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"],
+        parameters=current | {key: value for key, value in values.items() if key in current},
+        tags={tag["Key"]: tag["Value"] for tag in described.get("Tags", [])},
+        resources={},
+    )
+    return bool(deploy(client, wanted, say).changes)
+
+
 def delete(client: Any, name: str, say: Say) -> bool:
     """Delete a stack and follow it to its end. What its policies keep is kept.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,8 +106,8 @@ def plan(these: Deployment, only: Iterable[str]) -> dict[str, Outcome]:
     return _through(these, only, one)
 
 
-def delete(these: Deployment, only: Iterable[str], say: Say) -> list[str]:
-    """Delete stacks, each after those that need it.
+def delete(these: Deployment, only: Sequence[str], say: Say) -> list[str]:
+    """Delete stacks, each after those that need it. Protection against deletion is taken off first.
 
     Returns:
         Those that there were, in the order of their deletion.
@@ -115,6 +115,9 @@ def delete(these: Deployment, only: Iterable[str], say: Say) -> list[str]:
     Raises:
         StackError: Something could not be deleted. Nothing that it stands on was touched.
     """
+    for which in only:
+        unprotected = {"DeletionProtection": "no"}
+        stack.change_parameters(these.client(which), these.name(which), unprotected, _named(which, say))
     backwards = reversed(list(these.kit.order(only).static_order()))
     return [which for which in backwards if stack.delete(these.client(which), these.name(which), _named(which, say))]
 
