@@ -41,7 +41,7 @@ class Place:
         Args:
             service: Such as "ecs".
             region: Another one than the place's.
-            answer_s: For calls that take long: for so many seconds an answer is waited for, and none is asked for twice.
+            answer_s: For calls that take long: the seconds that an answer is waited for; none is asked for twice.
         """
         key = (service, region or self.region, answer_s)
         with self._lock:  # making one is not safe in threads, using one is
@@ -74,13 +74,17 @@ def explain(error: Exception) -> str:
         error, exceptions.UnauthorizedSSOTokenError | exceptions.SSOTokenLoadError | exceptions.TokenRetrievalError
     ):
         return "The login to AWS has ended: run `aws sso login` with the same profile, then this again."
-    if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
-        return f"{error} Is the region right, and is the network there? For the rehearsal, is the emulator running?"
-    if isinstance(error, exceptions.ReadTimeoutError | exceptions.ConnectionClosedError):
-        return f"{error} AWS did not answer in time, whether it did as asked is not known: run this again."
     if isinstance(error, exceptions.ClientError):
         return _explain_answer(error)
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {error}{_next_step(error)}"
+
+
+def _next_step(error: Exception) -> str:
+    if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
+        return " Is the region right, and is the network there? For the rehearsal, is the emulator running?"
+    if isinstance(error, exceptions.ReadTimeoutError | exceptions.ConnectionClosedError):
+        return " Whether AWS did as it was asked is not known: run this again."
+    return ""
 
 
 def _explain_answer(error: exceptions.ClientError) -> str:

@@ -159,7 +159,8 @@ def ended(place: Place, task: Mapping[str, Any]) -> Ended:
     definition = place.client("ecs").describe_task_definition(taskDefinition=task["taskDefinitionArn"])
     # A collector beside the program is not essential: the program is.
     main = next(each for each in definition["taskDefinition"]["containerDefinitions"] if each.get("essential", True))
-    container = next((each for each in task.get("containers", []) if each["name"] == main["name"]), {})
+    containers = {each["name"]: each for each in task.get("containers", [])}
+    container = containers.get(main["name"], {})
     exit_code = container.get("exitCode")
     options = main.get("logConfiguration", {}).get("options", {})
     group, prefix = options.get("awslogs-group", ""), options.get("awslogs-stream-prefix", "")
