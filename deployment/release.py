@@ -103,12 +103,14 @@ class ReleaseWatch:
 
     def reason(self) -> str | None:
         """Why the release failed; None where nothing is known that CloudFormation does not say itself."""
-        if not self._deployment or self._deployment["status"] in ("SUCCESSFUL", "PENDING"):
-            return self._trouble
         try:
+            self._look()
+            if not self._given_up and self._deployment.get("status") not in _FAILED:
+                return self._trouble
             self._collect_stopped()
         except (BotoCoreError, ClientError) as error:
             self._cannot_watch(error)
+            return self._trouble
         lines = [self._cause(), *self._symptoms()]
         return "\n".join(line for line in lines if line)
 
