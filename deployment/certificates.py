@@ -48,7 +48,7 @@ def _fetch(path: Path) -> None:
             shutil.copyfileobj(answer, file)
     except (urllib.error.URLError, OSError) as error:
         raise CertificatesError(
-            f"Amazon's certificates of its databases cannot be fetched from {ADDRESS}: {error}. Fetch them by other means "
-            f"and put them at {path}"
+            f"Amazon's certificates of its databases cannot be fetched from {ADDRESS}: {error}. Fetch them by other "
+            f"means and put them at {path}"
         ) from error
     part.replace(path)

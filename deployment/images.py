@@ -89,8 +89,8 @@ def earlier_tag(place: Place, repositories: Mapping[str, str], begins: str) -> s
     if matching:
         raise ImageError(f"{begins} may be {' or '.join(matching)}: give more of it.")
     raise ImageError(
-        f"ECR has no images of {begins}. It has, the newest first: {', '.join(in_all[:_SHOWN_TAGS]) or 'none'}. Where that "
-        f"commit is older: check it out, and release it without naming it."
+        f"ECR has no images of {begins}. It has, the newest first: {', '.join(in_all[:_SHOWN_TAGS]) or 'none'}. "
+        f"Where that commit is older: check it out, and release it without naming it."
     )
 
 
@@ -172,8 +172,8 @@ def push(place: Place, images: Sequence[Image], say: Say) -> None:
             # Somebody else may have pushed the same state meanwhile, and a tag never changes.
             if done.returncode and not _is_there(place, image):
                 raise ImageError(
-                    f"{image} cannot be pushed:\n{_end(done.stdout + done.stderr)}\nIs ECR within reach of Docker, and may "
-                    f"these credentials push to it (ecr:PutImage and the actions of uploading layers)?"
+                    f"{image} cannot be pushed:\n{_end(done.stdout + done.stderr)}\nIs ECR within reach of Docker, and "
+                    f"may these credentials push to it (ecr:PutImage and the actions of uploading layers)?"
                 )
             say(f"pushed {image} in {time.monotonic() - begun:.0f} s")
 
@@ -203,8 +203,8 @@ def _check_docker() -> None:
         done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
         if done.returncode:
             raise ImageError(
-                f"Docker cannot build: {done.stderr.strip() or done.stdout.strip()}\nInstall it with buildx, start it, and be "
-                f"in the group `docker` or root."
+                f"Docker cannot build: {done.stderr.strip() or done.stdout.strip()}\n"
+                f"Install it with buildx, start it, and be in the group `docker` or root."
             )
 
 

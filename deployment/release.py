@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -265,6 +265,17 @@ class ReleaseWatch:
     def _cannot_watch(self, error: Exception) -> None:
         self._trouble = f"The release could not be watched: {explain(error)}"
         self._once("trouble", self._trouble)
+
+
+def watch_of(place: Place, deadline_s: float) -> Callable[[str, Mapping[str, str], Say], ReleaseWatch | None]:
+    """What gives a stack that has a service its watch, and other stacks none; for `Deployment.watch`."""
+
+    def watch(which: str, parameters: Mapping[str, str], say: Say) -> ReleaseWatch | None:
+        if which != "api":
+            return None
+        return ReleaseWatch(place, parameters["ClusterName"], parameters["ApiServiceName"], deadline_s, say)
+
+    return watch
 
 
 def _why(deployment: Mapping[str, Any]) -> str:

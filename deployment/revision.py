@@ -43,7 +43,7 @@ def revision(project: Path, *, allow_uncommitted: bool) -> Revision:
         commit = _git(project, "rev-parse", "--verify", "HEAD")[:COMMIT_DIGITS]
     except RevisionError as error:
         raise RevisionError(
-            f"{project} gives no git commit, and images are called after one: work in a clone of the repository. {error}"
+            f"{project} gives no git commit, and images are called after one: work in a clone of it. {error}"
         ) from error
     changed = tuple(line[3:] for line in _git(project, "status", "--porcelain", "--untracked-files=all").splitlines())
     if not changed:
