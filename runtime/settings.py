@@ -1,4 +1,4 @@
-"""The settings that every program has."""
+"""The settings that programs share."""
 
 from __future__ import annotations
 
@@ -22,4 +22,15 @@ class LogSettings:
         holds="json for programs that read logs, text for people",
         parse=one_of("json", "text"),
         default="json",
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeploymentSettings:
+    """Which of several deployments this is."""
+
+    environment: str | None = variable(
+        "WINDSOCK_ENVIRONMENT",
+        holds="the name of this deployment, such as production: a dimension of the metrics",
+        parse=str,
     )

@@ -25,10 +25,12 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runtime.environment import load, variable, yes_or_no
+from runtime.environment import load, variable
+from runtime.settings import DeploymentSettings
 from worker import manifest, metrics
 from worker.sources import open_source, parse_address
 from worker.sources.s3 import client as s3_client
+from worker.sources.settings import AccessSettings
 
 SERVICE = "checker"
 METRIC = "Checked"
@@ -64,7 +66,7 @@ def _capacity(text: str) -> tuple[str, ...]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CheckerSettings:
+class CheckerSettings(AccessSettings, DeploymentSettings):
     """What the checker is told by its environment."""
 
     source: str = variable(
@@ -73,22 +75,11 @@ class CheckerSettings:
         parse=_bucket,
         required=True,
     )
-    anonymous: bool = variable(
-        "WINDSOCK_S3_ANONYMOUS",
-        holds="yes to read a public bucket without credentials, else no",
-        parse=yes_or_no,
-        default="no",
-    )
     manifest: str = variable(
         "WINDSOCK_MANIFEST",
         holds="the s3:// address where a pass writes what it has loaded",
         parse=_bucket,
         required=True,
-    )
-    environment: str | None = variable(
-        "WINDSOCK_ENVIRONMENT",
-        holds="the name of this deployment, such as production: a dimension of the metrics",
-        parse=str,
     )
     cluster: str = variable("WINDSOCK_CLUSTER", holds="the ARN or name of the ECS cluster", parse=str, required=True)
     task_definition: str = variable(

@@ -6,13 +6,14 @@ import dataclasses
 
 from database.settings import DatabaseSettings
 from runtime.environment import one_of, variable, whole_number, yes_or_no
-from runtime.settings import LogSettings
+from runtime.settings import DeploymentSettings, LogSettings
 from worker import cron
 from worker.sources import parse_address
+from worker.sources.settings import AccessSettings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SourceSettings:
+class SourceSettings(AccessSettings):
     """Where the weather files are and how they are to be read."""
 
     address: str = variable(
@@ -20,12 +21,6 @@ class SourceSettings:
         holds="the folder or the s3://bucket/prefix with the weather files",
         parse=parse_address,
         required=True,
-    )
-    anonymous: bool = variable(
-        "WINDSOCK_S3_ANONYMOUS",
-        holds="yes to read a public bucket without credentials, else no",
-        parse=yes_or_no,
-        default="no",
     )
     daily_summaries_units: str | None = variable(
         "WINDSOCK_DAILY_SUMMARIES_UNITS",
@@ -41,7 +36,7 @@ class SourceSettings:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ReportSettings:
+class ReportSettings(DeploymentSettings):
     """What a pass says of itself besides the log."""
 
     metrics_format: str = variable(
@@ -49,11 +44,6 @@ class ReportSettings:
         holds="emf to write CloudWatch metrics to standard output in Embedded Metric Format, or none",
         parse=one_of("emf", "none"),
         default="none",
-    )
-    environment: str | None = variable(
-        "WINDSOCK_ENVIRONMENT",
-        holds="the name of this deployment, such as production: a dimension of the metrics",
-        parse=str,
     )
 
 
