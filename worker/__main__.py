@@ -18,7 +18,7 @@ from worker.ingest import CannotRunError, Pass, run_pass
 from worker.metrics import PassMetrics, publish_pass
 from worker.report import NoDisplay, ProgressBar, log_summary, print_report
 from worker.schedule import run_schedule
-from worker.settings import IngestSettings, MigrateSettings, ScheduleSettings
+from worker.settings import IngestSettings, MigrateSettings, OnePassSettings, ScheduleSettings
 from worker.stop import StopRequest, stop_on_signals
 
 DONE, SOME_FAILED, CANNOT_RUN = 0, 1, 2
@@ -70,10 +70,10 @@ def _cannot_run(reason: str) -> int:
 
 
 def _ingest(*, retry_failed: bool) -> int:
-    settings = load(IngestSettings)
+    settings = load(OnePassSettings)
     logs.configure(settings.log.level, settings.log.format)
     with stop_on_signals() as stop:
-        this = _one_pass(settings, "manual", stop, retry_failed=retry_failed)
+        this = _one_pass(settings, settings.trigger, stop, retry_failed=retry_failed)
     return DONE if this.status == "succeeded" else SOME_FAILED
 
 

@@ -8,8 +8,8 @@ Its event is a JSON object; all of it may be left out:
 
     {"trigger": "schedule" | "interruption" | "manual", "execution": "<id of the call>", "force": true}
 
-`force` starts a pass although nothing is new. Whatever goes wrong is raised: Lambda and the Scheduler try again, and
-what they give up goes to the queue of dead letters.
+`force` starts a pass although nothing is new. The pass is told what started it: see `worker.trigger`. Whatever goes
+wrong is raised: Lambda and the Scheduler try again, and what they give up goes to the queue of dead letters.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runtime.environment import load, variable
 from runtime.settings import DeploymentSettings
-from worker import manifest, metrics
+from worker import manifest, metrics, trigger
 from worker.sources import open_source, parse_address
 from worker.sources.s3 import client as s3_client
 from worker.sources.settings import AccessSettings
@@ -38,6 +38,9 @@ EXAMPLES = 10
 """So many of the new files are named in what is returned and logged."""
 
 STARTED_BY = "windsock-checker"
+
+TRIGGERS = {"schedule": trigger.SCHEDULE, "interruption": trigger.EVENT}
+"""What a pass is told, by what called the checker; anything else is a person."""
 
 
 class CheckError(Exception):
@@ -119,17 +122,17 @@ def handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, Any]:
     """
     settings = load(CheckerSettings)
     event = event or {}
-    trigger = str(event.get("trigger", "manual"))
+    caller = str(event.get("trigger", trigger.MANUAL))
     try:
-        decision = _check(settings, force=event.get("force") is True, call=_call(event, context))
+        decision = _check(settings, force=event.get("force") is True, call=_call(event, context), caller=caller)
     except Exception as error:
-        _log("ERROR", "check_failed", str(error), trigger=trigger, source=settings.source)
+        _log("ERROR", "check_failed", str(error), trigger=caller, source=settings.source)
         raise
     _log(
         "INFO",
         f"check_{decision['decision']}",
         "looked for new files",
-        trigger=trigger,
+        trigger=caller,
         source=settings.source,
         **decision,
     )
@@ -144,7 +147,7 @@ def _call(event: Mapping[str, Any], context: Any) -> str:
     )
 
 
-def _check(settings: CheckerSettings, *, force: bool, call: str) -> dict[str, Any]:
+def _check(settings: CheckerSettings, *, force: bool, call: str, caller: str) -> dict[str, Any]:
     count = 0
     examples: list[str] = []
     for name in manifest.new_files(_listed(settings), _recorded(settings)):
@@ -159,7 +162,7 @@ def _check(settings: CheckerSettings, *, force: bool, call: str) -> dict[str, An
         running = _running(ecs, settings)
         if running:
             return {"decision": "already_running", "task": running, **found}
-        return {"decision": "started", "task": _start(ecs, settings, call), **found}
+        return {"decision": "started", "task": _start(ecs, settings, call, caller), **found}
     except (BotoCoreError, ClientError) as error:
         raise CheckError(f"ECS cannot be used: {error}. Check the cluster {settings.cluster} and the role") from error
 
@@ -199,7 +202,8 @@ def _running(ecs: Any, settings: CheckerSettings) -> str | None:
     return str(tasks[0]) if tasks else None
 
 
-def _start(ecs: Any, settings: CheckerSettings, call: str) -> str:
+def _start(ecs: Any, settings: CheckerSettings, call: str, caller: str) -> str:
+    told = {"name": trigger.VARIABLE, "value": TRIGGERS.get(caller, trigger.MANUAL)}
     refusals: list[str] = []
     for provider in settings.capacity:
         answer = ecs.run_task(
@@ -213,6 +217,7 @@ def _start(ecs: Any, settings: CheckerSettings, call: str) -> str:
                     "assignPublicIp": "DISABLED",
                 }
             },
+            overrides={"containerOverrides": [{"name": trigger.CONTAINER, "environment": [told]}]},
             propagateTags="TASK_DEFINITION",
             startedBy=STARTED_BY,
             # At most 64 characters, and another one for another request.

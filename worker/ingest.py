@@ -139,7 +139,8 @@ def run_pass(
 ) -> Pass:
     """Run one pass and record it.
 
-    `trigger` is manual, schedule or start. `retry_failed` also tries the files again that failed in this same version.
+    `trigger` is one of `worker.trigger`, or start. `retry_failed` also tries the files again that failed in this same
+    version.
 
     Raises:
         CannotRunError: the source cannot be listed or the database cannot be used. What was loaded before that stays.

@@ -30,6 +30,7 @@ CHECKER = (
     "worker/sources/__init__.py",
     "worker/sources/s3.py",
     "worker/sources/settings.py",
+    "worker/trigger.py",
 )
 ROTATION = ("database/__init__.py", "database/rotation.py")
 CERTIFICATES = "database/rds.pem"

@@ -7,7 +7,7 @@ import dataclasses
 from database.settings import DatabaseSettings
 from runtime.environment import one_of, variable, whole_number, yes_or_no
 from runtime.settings import DeploymentSettings, LogSettings
-from worker import cron
+from worker import cron, trigger
 from worker.sources import parse_address
 from worker.sources.settings import AccessSettings
 
@@ -49,7 +49,7 @@ class ReportSettings(DeploymentSettings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class IngestSettings:
-    """What one pass needs: `python -m worker ingest`."""
+    """What a pass needs, whatever starts it."""
 
     database: DatabaseSettings = dataclasses.field(default_factory=DatabaseSettings)
     source: SourceSettings = dataclasses.field(default_factory=SourceSettings)
@@ -60,6 +60,18 @@ class IngestSettings:
         holds="how many files are loaded at the same time, each over a connection of its own, 1 to 16",
         parse=whole_number(1, 16),
         default="2",
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OnePassSettings(IngestSettings):
+    """One pass that something else starts: `python -m worker ingest`."""
+
+    trigger: str = variable(
+        trigger.VARIABLE,
+        holds="manual, schedule or event: what started this pass, as /api/ingestions shows it",
+        parse=one_of(*trigger.GIVEN),
+        default=trigger.MANUAL,
     )
 
 

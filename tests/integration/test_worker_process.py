@@ -56,6 +56,15 @@ def test_all_loaded_is_0_and_the_log_says_what_was_done(database: Database, fold
     assert json.loads(metrics)["RowsInserted"] == 60 * 15 * 336
 
 
+def test_a_pass_records_what_started_it(database: Database, tmp_path: Path) -> None:
+    for trigger in ("event", "schedule", ""):
+        assert finish(start_worker(database, tmp_path, "ingest", WINDSOCK_TRIGGER=trigger))[0] == 0
+    recorded = database.rows("SELECT trigger FROM ingestion ORDER BY id")
+    assert recorded == [("event",), ("schedule",), ("manual",)]
+    status, _out, err = finish(start_worker(database, tmp_path, "ingest", WINDSOCK_TRIGGER="start"))
+    assert (status, "WINDSOCK_TRIGGER is malformed (not one of manual, schedule, event)" in err) == (2, True)
+
+
 def test_a_failed_file_is_1_and_the_others_are_loaded(database: Database, folder: Path) -> None:
     (folder / "page.txt").write_text("<!DOCTYPE html><html><body>Not found</body></html>\n")
     status, _, err = finish(start_worker(database, folder, "ingest", WINDSOCK_LOG_FORMAT="text"))

@@ -127,6 +127,18 @@ FAULTS: list[tuple[Rule, Callable[[Stacks], None]]] = [
     (release.programs_know_their_variables, variable("api.TaskDefinition", "WINDSOCK_NO_SUCH", "1")),
     (release.programs_know_their_variables, change("ingestion.Checker", Environment={"Variables": {}})),
     (
+        release.a_pass_is_told_what_started_it,
+        set_in(
+            "ingestion", "Resources", "WorkerTaskDefinition", "Properties", "ContainerDefinitions", 0, "Name", value="w"
+        ),
+    ),
+    (
+        release.a_pass_is_told_what_started_it,
+        set_in(
+            "ingestion", "Resources", "DailySchedule", "Properties", "Target", "Input", value='{"trigger": "somebody"}'
+        ),
+    ),
+    (
         release.alarms_watch_metrics_that_programs_write,
         change("monitoring.IngestionFailureAlarm", MetricName="Failures"),
     ),
