@@ -7,7 +7,7 @@ import re
 
 from database.settings import DatabaseSettings
 from runtime.environment import variable, whole_number
-from runtime.settings import LogSettings
+from runtime.settings import DeploymentSettings, LogSettings, TracingSettings
 
 
 def _address(text: str) -> str:
@@ -68,6 +68,8 @@ class ApiSettings:
     database: DatabaseSettings = dataclasses.field(default_factory=DatabaseSettings)
     log: LogSettings = dataclasses.field(default_factory=LogSettings)
     server: ServerSettings = dataclasses.field(default_factory=ServerSettings)
+    deployment: DeploymentSettings = dataclasses.field(default_factory=DeploymentSettings)
+    tracing: TracingSettings = dataclasses.field(default_factory=TracingSettings)
     statement_timeout_ms: int = variable(
         "WINDSOCK_API_STATEMENT_TIMEOUT_MS",
         holds="milliseconds after which PostgreSQL ends a query of a page, 100 to 600000",

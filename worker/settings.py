@@ -6,7 +6,7 @@ import dataclasses
 
 from database.settings import DatabaseSettings
 from runtime.environment import one_of, variable, whole_number, yes_or_no
-from runtime.settings import DeploymentSettings, LogSettings
+from runtime.settings import DeploymentSettings, LogSettings, TracingSettings
 from worker import cron, trigger
 from worker.sources import parse_address
 from worker.sources.settings import AccessSettings
@@ -55,6 +55,7 @@ class IngestSettings:
     source: SourceSettings = dataclasses.field(default_factory=SourceSettings)
     report: ReportSettings = dataclasses.field(default_factory=ReportSettings)
     log: LogSettings = dataclasses.field(default_factory=LogSettings)
+    tracing: TracingSettings = dataclasses.field(default_factory=TracingSettings)
     jobs: int = variable(
         "WINDSOCK_JOBS",
         holds="how many files are loaded at the same time, each over a connection of its own, 1 to 16",

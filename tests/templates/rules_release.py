@@ -96,7 +96,7 @@ def programs_know_their_variables(stacks: Stacks) -> list[str]:
     known["checker"], given["checker"] = {it.name: it for it in describe(checker.CheckerSettings)}, function
     found = []
     for program, variables in known.items():
-        ours = {name for name in given[program] if name.startswith("WINDSOCK_")}
+        ours = {name for name in given[program] if name.startswith(("WINDSOCK_", "OTEL_"))}
         found += [f"{program} knows no {name}" for name in sorted(ours - set(variables))]
         required = {name for name, variable in variables.items() if variable.required}
         found += [f"{program} is not given {name}" for name in sorted(required - ours)]
