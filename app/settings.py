@@ -70,6 +70,12 @@ class ApiSettings:
     server: ServerSettings = dataclasses.field(default_factory=ServerSettings)
     deployment: DeploymentSettings = dataclasses.field(default_factory=DeploymentSettings)
     tracing: TracingSettings = dataclasses.field(default_factory=TracingSettings)
+    revision: str = variable(
+        "WINDSOCK_REVISION",
+        holds="the commit that the program was built from, for /health; an image has its own",
+        parse=str,
+        default="unknown",
+    )
     statement_timeout_ms: int = variable(
         "WINDSOCK_API_STATEMENT_TIMEOUT_MS",
         holds="milliseconds after which PostgreSQL ends a query of a page, 100 to 600000",

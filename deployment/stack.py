@@ -52,6 +52,12 @@ class Outcome:
     """False where it does not exist yet and nothing was to be changed: its outputs cannot be known."""
 
 
+def parameters(client: Any, name: str) -> dict[str, str]:
+    """The parameters that a stack has now; none where there is no such stack."""
+    described = _described(client, name) or {}
+    return {item["ParameterKey"]: item["ParameterValue"] for item in described.get("Parameters", [])}
+
+
 def outputs(client: Any, name: str) -> dict[str, str] | None:
     """The outputs of a stack that can be used, or None where there is none."""
     described = _described(client, name)
@@ -132,7 +138,7 @@ def change_parameters(client: Any, name: str, values: Mapping[str, str], say: Sa
     described = _described(client, name)
     if described is None or described["StackStatus"] not in _USABLE:
         return False
-    current = {item["ParameterKey"]: item["ParameterValue"] for item in described.get("Parameters", [])}
+    current = parameters(client, name)
     wanted = Wanted(
         name=name,
         body=client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"],

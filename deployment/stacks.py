@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -90,18 +90,23 @@ def deploy(these: Deployment, only: Iterable[str], say: Say) -> dict[str, Outcom
 def plan(these: Deployment, only: Iterable[str]) -> dict[str, Outcome]:
     """What `deploy` would change, without changing it.
 
+    What the deployment itself would give and does not, such as an image that is not built yet, is taken to stay.
+
     Raises:
         StackError: A stack cannot be changed now.
     """
 
     def one(which: str, known: Mapping[str, Mapping[str, str]]) -> Outcome:
+        client = these.client(which)
+        present = stack.parameters(client, these.name(which))
+        kept = {name: present[name] for name in these.kit.wiring[which].given if name in present}
         try:
-            wanted = these.wanted(which, known)
+            wanted = replace(these, given={**kept, **these.given}).wanted(which, known)
         except StackError:
             # It takes what is not there yet: its own resources are all that can be foreseen.
             resources = these.kit.templates[which].resources
             wanted = Wanted(these.name(which), these.kit.templates[which].body, {}, {}, resources)
-        return stack.plan(these.client(which), wanted)
+        return stack.plan(client, wanted)
 
     return _through(these, only, one)
 

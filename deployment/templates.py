@@ -101,5 +101,7 @@ class Kit:
 
     def order(self, names: Iterable[str]) -> TopologicalSorter[str]:
         """The stacks of these names as a graph: each is ready when those of them that it needs are done."""
-        wanted = set(names)
-        return TopologicalSorter({name: wanted.intersection(self.wiring[name].after) for name in sorted(wanted)})
+        wanted = [name for name in self.wiring if name in set(names)]
+        return TopologicalSorter(
+            {name: [each for each in self.wiring[name].after if each in wanted] for name in wanted}
+        )
