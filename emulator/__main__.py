@@ -73,10 +73,12 @@ def start(port: int, folder: Path, minute_s: float = 60.0) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     environment |= {
         "GATEWAY_PORT": str(port),
+        "EMULATOR_PUBLIC_PORT": str(port + 1),
         "EMULATOR_FOLDER": str(folder),
         "EMULATOR_MINUTE_SECONDS": str(minute_s),
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": "us-east-1",
+        "IOT_MTLS_ENABLED": "0",
         "DOCKER_NETWORK": "bridge",
         "RDS_TMPFS_SIZE": "2g",
         "PYTHONPATH": str(PROJECT),

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from emulator.cloudformation import Create, Made, Properties, account_id, name_for, nothing, region, register
+from emulator.service_api import at_least
 from emulator.settings import folder
 
 log = logging.getLogger("emulator")
@@ -54,6 +55,8 @@ def _recorder(kind: str) -> Create:
         log.warning("recorded only: %s %s of %s", kind, logical_id, stack)
         made.append(Record(kind, stack, logical_id))
         _write_down()
+        if kind == "AWS::ApplicationAutoScaling::ScalableTarget":
+            at_least(str(properties["ResourceId"]), int(properties["MinCapacity"]))
         return _names(kind, name_for(stack, logical_id), properties)
 
     return create

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+from docker import errors
+from ministack.core.concurrency import resource_lock, spawn_background
+from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecs
 from ministack.services.cloudformation import provisioners
 
 from emulator.cloudformation import HANDLERS, Create, Made, Properties, off_loop, repair
 from emulator.settings import LABEL, port
+
+log = logging.getLogger("emulator")
 
 _KIND = "AWS::ECS::TaskDefinition"
 _AS_GIVEN = {"options", "Options", "dockerLabels", "DockerLabels"}
@@ -23,6 +29,43 @@ def install() -> None:
     off_loop(_KIND)
     _give_credentials()
     _keep_to_the_definition()
+    ecs._ACTION_MAP["StopTask"] = _stop_task
+
+
+def stop(task: dict[str, Any], reason: str, code: str = "ServiceSchedulerInitiated") -> None:
+    """Ask a task's containers to end, give them their `StopTimeout`, and remove them.
+
+    Returns at once. MiniStack's own way says that a task has stopped with 0 before its containers do.
+    """
+    with resource_lock("ecs-task", task["taskArn"]):
+        if task.get("lastStatus") in ("STOPPING", "STOPPED"):
+            return
+        task["lastStatus"] = "STOPPING"
+
+    def end() -> None:
+        docker = ecs._get_docker()
+        definition = ecs._task_defs.get(ecs._resolve_td_key(task["taskDefinitionArn"])) or {}
+        timeouts = [container.get("stopTimeout", 30) for container in definition.get("containerDefinitions", [])]
+        for index, docker_id in enumerate(task.get("_docker_ids") or []):
+            try:
+                container = docker.containers.get(docker_id)
+                container.stop(timeout=max(timeouts, default=30))
+                task["containers"][index]["exitCode"] = container.wait()["StatusCode"]
+            except errors.APIError as error:
+                log.info("container %s: %s", docker_id, error)
+        ecs._mark_task_stopped(task["taskArn"], task, reason, code)
+        ecs._cleanup_task_resources(task, docker)
+
+    spawn_background(end, thread_name="emulator-stop")
+
+
+def _stop_task(data: dict[str, Any]) -> Any:
+    cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
+    task = ecs._resolve_task(data.get("task", ""), cluster) if cluster else None
+    if not task:
+        return error_response_json("InvalidParameterException", "The referenced task was not found.", 400)
+    stop(task, data.get("reason", "Task stopped by user"), "UserInitiated")
+    return json_response({"task": ecs._sanitize(task)})
 
 
 def _camel(value: Any, key: str | None = None) -> Any:
