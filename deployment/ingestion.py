@@ -65,7 +65,7 @@ def schedule(place: Place, name: str, now: datetime) -> Schedule:
 
 
 def next_time(expression: str, time_zone: str, now: datetime) -> str:
-    """The next time of an expression that means one time each day, in UTC; empty for others, which are not worked out."""
+    """The next time of an expression that means one time each day, in UTC; empty for any other."""
     daily = re.fullmatch(r"cron\((\d{1,2}) (\d{1,2}) \* \* \? \*\)", expression)
     if not daily:
         return ""
