@@ -220,6 +220,9 @@ def _describe_revisions(data: dict[str, Any]) -> Any:
             "serviceArn": service.record["serviceArn"],
             "clusterArn": service.record["clusterArn"],
             "taskDefinition": revision.task_definition,
+            "resolvedConfiguration": {
+                "loadBalancers": [{"targetGroupArn": revision.target_group}] if revision.target_group else []
+            },
         }
         for service in list(services.values())
         for entry in service.deployments
