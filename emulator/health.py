@@ -190,7 +190,9 @@ def _describe(parameters: dict[str, Any]) -> Any:
         port = int(target.get("Port") or group.get("Port") or 80)
         with _lock:
             health = _known.get((group_arn, target["Id"], port), Health())
-            reason = f"<Reason>{health.reason}</Reason><Description>{health.text}</Description>" if health.reason else ""
+            reason = (
+                f"<Reason>{health.reason}</Reason><Description>{health.text}</Description>" if health.reason else ""
+            )
             members.append(
                 f"<member><Target><Id>{target['Id']}</Id><Port>{port}</Port></Target>"
                 f"<TargetHealth><State>{health.state}</State>{reason}</TargetHealth></member>"

@@ -82,13 +82,8 @@ class ActionModule(ActionBase):
             ),
         )
         ended = task.follow(place, args["cluster"], arn, say, args["deadline_s"])
+        result = {"task": ended.task, "exit_code": ended.exit_code, "reason": ended.reason}
+        if not ended.succeeded:
+            return {"changed": True, "failed": True, "msg": f"{args['what']}: {ended}", **result}
         quiet = args["unchanged"] and any(re.search(args["unchanged"], line) for line in ended.log)
-        return {
-            "changed": not (ended.succeeded and quiet),
-            "failed": not ended.succeeded,
-            "msg": f"{args['what']}: {ended}" if not ended.succeeded else ended.reason,
-            "task": ended.task,
-            "exit_code": ended.exit_code,
-            "reason": ended.reason,
-            "log": ended.log,
-        }
+        return {"changed": not quiet, "log": ended.log, **result}

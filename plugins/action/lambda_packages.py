@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(explain(error)) from error
         return {
             "changed": bool(missing),
-            "keys": {name: functions.key(file) for name, file in made.items()},
+            "code_keys": {name: functions.key(file) for name, file in made.items()},
             "uploaded": list(missing),
         }
 
