@@ -77,6 +77,7 @@ def start(port: int, folder: Path, minute_s: float = 60.0) -> None:
         "EMULATOR_MINUTE_SECONDS": str(minute_s),
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": "us-east-1",
+        "IOT_MTLS_ENABLED": "0",
         "DOCKER_NETWORK": "bridge",
         "RDS_TMPFS_SIZE": "2g",
         "PYTHONPATH": str(PROJECT),

@@ -19,10 +19,10 @@ def main() -> int:
         return 2
     from ministack.app import main as serve  # noqa: PLC0415 - only when the version is right
 
-    from emulator import account, cloudformation, database, recorded, registry, tasks, templates  # noqa: PLC0415
+    from emulator import account, cloudformation, database, postgres, recorded, registry, tasks, templates  # noqa: PLC0415
     from emulator.resources import alarms, load_balancing, network, secrets, storage  # noqa: PLC0415
 
-    parts = (templates, account, network, load_balancing, secrets, storage, alarms, recorded, registry, database, tasks)
+    parts = (templates, account, network, load_balancing, secrets, storage, alarms, recorded, registry, postgres, database, tasks)
     for part in (*parts, cloudformation):
         part.install()
     serve()
