@@ -19,10 +19,13 @@ def main() -> int:
         return 2
     from ministack.app import main as serve  # noqa: PLC0415 - only when the version is right
 
-    from emulator import account, cloudformation, database, postgres, recorded, registry, tasks, templates  # noqa: PLC0415
+    from emulator import account, cloudformation, database, metrics, postgres, recorded, registry  # noqa: PLC0415
+    from emulator import task_end, task_logs, task_start, tasks, templates  # noqa: PLC0415
     from emulator.resources import alarms, load_balancing, network, secrets, storage  # noqa: PLC0415
 
-    parts = (templates, account, network, load_balancing, secrets, storage, alarms, recorded, registry, postgres, database, tasks)
+    types = (network, load_balancing, secrets, storage, alarms, recorded)
+    running = (registry, postgres, database, tasks, task_start, task_logs, task_end, metrics)
+    parts = (templates, account, *types, *running)
     for part in (*parts, cloudformation):
         part.install()
     serve()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ministack.core.concurrency import resource_lock, spawn_background
+from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecs
 from ministack.services.cloudformation import provisioners
 
 from emulator.cloudformation import HANDLERS, Create, Made, Properties, off_loop, repair
-from emulator.settings import LABEL, port
+from emulator.task_end import stop_containers
+from emulator.task_logs import wait_for_last_words
 
 _KIND = "AWS::ECS::TaskDefinition"
 _AS_GIVEN = {"options", "Options", "dockerLabels", "DockerLabels"}
@@ -23,6 +26,37 @@ def install() -> None:
     off_loop(_KIND)
     _give_credentials()
     _keep_to_the_definition()
+    ecs._ACTION_MAP["StopTask"] = _stop_task
+
+
+def stop(task: dict[str, Any], reason: str, code: str = "ServiceSchedulerInitiated") -> None:
+    """Ask a task's containers to end, give them their `StopTimeout`, and remove them.
+
+    Returns at once. MiniStack's own way says that a task has stopped with 0 before its containers do.
+    """
+    with resource_lock("ecs-task", task["taskArn"]):
+        if task.get("lastStatus") in ("STOPPING", "STOPPED"):
+            return
+        task["lastStatus"] = "STOPPING"
+
+    def end() -> None:
+        docker = ecs._get_docker()
+        stop_containers(task, docker)
+        for docker_id in task.get("_docker_ids") or []:
+            wait_for_last_words(docker_id)
+        ecs._mark_task_stopped(task["taskArn"], task, reason, code)
+        ecs._cleanup_task_resources(task, docker)
+
+    spawn_background(end, thread_name="emulator-stop")
+
+
+def _stop_task(data: dict[str, Any]) -> Any:
+    cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
+    task = ecs._resolve_task(data.get("task", ""), cluster) if cluster else None
+    if not task:
+        return error_response_json("InvalidParameterException", "The referenced task was not found.", 400)
+    stop(task, data.get("reason", "Task stopped by user"), "UserInitiated")
+    return json_response({"task": ecs._sanitize(task)})
 
 
 def _camel(value: Any, key: str | None = None) -> Any:
@@ -77,12 +111,11 @@ def _give_credentials() -> None:
 
 
 def _keep_to_the_definition() -> None:
-    """The entry point, the user, the read-only root, the writable volumes, the init process, the memory."""
+    """The entry point, the user, the read-only root, the init process, the memory."""
     build = ecs._build_run_kwargs
 
     def repaired(container: dict[str, Any], definition: dict[str, Any], *rest: Any) -> dict[str, Any]:
         options: dict[str, Any] = build(container, definition, *rest)
-        options["labels"] = {**options["labels"], LABEL: str(port())}
         if container.get("entryPoint"):
             options["entrypoint"] = container["entryPoint"]
         if container.get("user"):
@@ -91,14 +124,8 @@ def _keep_to_the_definition() -> None:
             options["working_dir"] = container["workingDirectory"]
         options["read_only"] = bool(container.get("readonlyRootFilesystem"))
         options["init"] = bool((container.get("linuxParameters") or {}).get("initProcessEnabled"))
-        # A volume of Fargate without a host is an empty folder that everybody in the task may write.
-        options["tmpfs"] = {
-            point["containerPath"]: "rw,mode=1777"
-            for point in container.get("mountPoints", [])
-            if not point.get("readOnly")
-        }
         if memory := container.get("memory") or definition.get("memory"):
-            options["mem_limit"] = f"{int(memory)}m"
+            options["mem_limit"] = options["memswap_limit"] = f"{int(memory)}m"
         return options
 
     ecs._build_run_kwargs = repaired
