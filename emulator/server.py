@@ -19,13 +19,18 @@ def main() -> int:
         return 2
     from ministack.app import main as serve  # noqa: PLC0415 - only when the version is right
 
-    from emulator import account, cloudformation, database, metrics, postgres, recorded, registry  # noqa: PLC0415
-    from emulator import task_end, task_logs, task_start, tasks, templates  # noqa: PLC0415
+    # fmt: off
+    from emulator import (  # noqa: PLC0415
+        account, cloudformation, control, database, functions, metrics, postgres, recorded, registry, rotation,
+        schedules, task_end, task_events, task_logs, task_start, tasks, templates,
+    )
     from emulator.resources import alarms, load_balancing, network, secrets, storage  # noqa: PLC0415
+    # fmt: on
 
     types = (network, load_balancing, secrets, storage, alarms, recorded)
-    running = (registry, postgres, database, tasks, task_start, task_logs, task_end, metrics)
-    parts = (templates, account, *types, *running)
+    containers = (registry, postgres, database, tasks, task_start, task_logs, task_end)
+    events = (task_events, metrics, functions, schedules, rotation)
+    parts = (templates, account, *types, *containers, *events, control)
     for part in (*parts, cloudformation):
         part.install()
     serve()

@@ -205,7 +205,7 @@ def test_the_containers_of_a_task_share_their_address_and_folder_and_end_with_th
 import http.server, signal, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
 open("/scratch/ready", "w").write("from the sidecar")
-http.server.test(port=4318)
+http.server.test(http.server.SimpleHTTPRequestHandler, port=4318)
 """
     asks = """
 import pathlib, time, urllib.request
