@@ -20,6 +20,20 @@ def install() -> None:
         await serve(_front(app), config, **options)
 
     hypercorn.asyncio.serve = serve_both
+    _ask_the_load_balancer_by_http()
+
+
+def _ask_the_load_balancer_by_http() -> None:
+    """Without a domain the private way to the load balancer is HTTP (edge.yaml); MiniStack asks as the viewer did."""
+    target = cloudfront._origin_connect_target
+
+    def repaired(origin: dict[str, Any], viewer_is_https: bool) -> tuple[str, int, bool]:
+        host, port, by_https = target(origin, viewer_is_https)
+        if origin.get("protocol_policy") == "match-viewer" and cloudfront._registered_alb(origin):
+            return host, int(origin.get("http_port", 80)), False
+        return host, port, by_https
+
+    cloudfront._origin_connect_target = repaired
 
 
 def _front(app: Any) -> Any:
