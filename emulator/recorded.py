@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass
 
-from emulator.cloudformation import Create, Made, Properties, account_id, name_for, nothing, region, register
+from emulator.cloudformation import Create, Made, Properties, Update, account_id, name_for, nothing, region, register
 from emulator.settings import folder
 
 log = logging.getLogger("emulator")
@@ -47,7 +47,7 @@ made: list[Record] = []
 def install() -> None:
     """Accept each of the types."""
     for kind in NOT_PROVED:
-        register(kind, _recorder(kind), nothing)
+        register(kind, _recorder(kind), nothing, _recorded_again(_recorder(kind)))
 
 
 def note(kind: str, not_proved: str, stack: str, name: str) -> None:
@@ -70,6 +70,14 @@ def _recorder(kind: str) -> Create:
         return _names(kind, name_for(stack, logical_id), properties)
 
     return create
+
+
+def _recorded_again(create: Create) -> Update:
+    def update(physical_id: str, _before: Properties, now: Properties, stack: str, name: str) -> Made:
+        create(name, now, stack)
+        return physical_id, {}
+
+    return update
 
 
 def _write_down() -> None:

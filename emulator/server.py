@@ -21,7 +21,7 @@ def main() -> int:
 
     # fmt: off
     from emulator import (  # noqa: PLC0415
-        account, cloudformation, control, database, functions, metrics, postgres, recorded, registry, rotation,
+        account, changes, cloudformation, control, database, functions, metrics, postgres, recorded, registry, rotation,
         schedules, task_end, task_events, task_logs, task_start, tasks, templates,
     )
     from emulator.resources import alarms, load_balancing, network, secrets, storage  # noqa: PLC0415
@@ -30,7 +30,7 @@ def main() -> int:
     types = (network, load_balancing, secrets, storage, alarms, recorded)
     containers = (registry, postgres, database, tasks, task_start, task_logs, task_end)
     events = (task_events, metrics, functions, schedules, rotation)
-    parts = (templates, account, *types, *containers, *events, control)
+    parts = (templates, changes, account, *types, *containers, *events, control)
     for part in (*parts, cloudformation):
         part.install()
     serve()
