@@ -1,11 +1,9 @@
-"""Alarms over more than one metric, which MiniStack's templates refuse and its API takes; alarms described whole."""
+"""Alarms over more than one metric, which MiniStack's templates refuse and its API forgets."""
 
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any
-from xml.sax.saxutils import escape
 
 from ministack.services import cloudwatch
 
@@ -25,7 +23,7 @@ _NUMBERS = ("DatapointsToAlarm", "EvaluationPeriods")
 def install() -> None:
     """Repair the type."""
     repair("AWS::CloudWatch::Alarm", _with_metric_math)
-    cloudwatch._describe_alarms = _whole(cloudwatch._describe_alarms)
+    cloudwatch._put_metric_alarm = _with_metrics(cloudwatch._put_metric_alarm)
 
 
 def _with_metric_math(create: Create) -> Create:
@@ -46,37 +44,19 @@ def _with_metric_math(create: Create) -> Create:
     return repaired
 
 
-def _whole(describe: Any) -> Any:
-    """All of an alarm for clients that ask in XML, to whom MiniStack tells little: no metrics, no actions, no period."""
+def _with_metrics(put: Any) -> Any:
+    """Keep the metrics that an alarm calculates with: MiniStack takes them and forgets them."""
 
-    def repaired(parameters: Any, given: Any, is_cbor: bool, is_json: bool = False) -> Any:  # noqa: FBT001, FBT002 - MiniStack's
-        if is_cbor or is_json:
-            return describe(parameters, given, is_cbor, is_json)
-        asked: dict[str, Any] = {
-            key: cloudwatch._p(parameters, key)
-            for key in ("AlarmNamePrefix", "StateValue", "MaxRecords", "NextToken")
-            if cloudwatch._p(parameters, key)
-        }
-        for key in ("AlarmNames", "AlarmTypes"):
-            members = (cloudwatch._p(parameters, f"{key}.member.{index}") for index in range(1, 101))
-            asked[key] = [member for member in members if member]
-        status, headers, body = describe(parameters, asked, False, True)  # noqa: FBT003 - MiniStack's
-        if status >= 400:
-            return describe(parameters, given, is_cbor, is_json)
-        found = "".join(_xml(key, value) for key, value in json.loads(body).items())
-        return cloudwatch._xml(200, "DescribeAlarmsResponse", f"<DescribeAlarmsResult>{found}</DescribeAlarmsResult>")
+    def repaired(parameters: Any, given: Any, *protocol: Any, **options: Any) -> Any:
+        answer = put(parameters, given, *protocol, **options)
+        if answer[0] < 400 and given and given.get("Metrics"):
+            alarm = cloudwatch._alarms[given["AlarmName"]]
+            alarm["Metrics"] = given["Metrics"]
+            for key in ("Dimensions", "MetricName", "Namespace", "Period", "Statistic"):
+                alarm.pop(key, None)
+        return answer
 
     return repaired
-
-
-def _xml(name: str, value: Any) -> str:
-    if isinstance(value, dict):
-        return f"<{name}>" + "".join(_xml(key, entry) for key, entry in value.items()) + f"</{name}>"
-    if isinstance(value, list):
-        return f"<{name}>" + "".join(_xml("member", entry) for entry in value) + f"</{name}>"
-    if value is None:
-        return ""
-    return f"<{name}>{escape(str(value).lower() if isinstance(value, bool) else str(value))}</{name}>"
 
 
 def _metric(entry: Properties) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -92,7 +93,7 @@ def planned(emulator: Emulator, stack: str, template: dict[str, Any], **paramete
     cloudformation = emulator.client("cloudformation")
     change_set = cloudformation.create_change_set(
         StackName=stack,
-        ChangeSetName="change",
+        ChangeSetName=f"change-{uuid.uuid4()}",
         TemplateBody=json.dumps(template),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
     )["Id"]
