@@ -31,7 +31,9 @@ def main() -> int:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m emulator", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("command", choices=["start", "status", "stop", "fire"])
-    parser.add_argument("name", nargs="?", default="", help="fire: the schedule that is to do now what it does when due")
+    parser.add_argument(
+        "name", nargs="?", default="", help="fire: the schedule that is to do now what it does when due"
+    )
     parser.add_argument("--port", type=int, default=4566, help="of 127.0.0.1, for all of AWS (4566)")
     parser.add_argument("--folder", type=Path, default=PROJECT / ".rehearsal", help="for its log and its certificate")
     parser.add_argument("--minute", type=float, default=60.0, help="how many seconds a minute of a release has (60)")
@@ -77,6 +79,7 @@ def start(port: int, folder: Path, minute_s: float = 60.0) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     environment |= {
         "GATEWAY_PORT": str(port),
+        "EMULATOR_PUBLIC_PORT": str(port + 1),
         "EMULATOR_FOLDER": str(folder),
         "EMULATOR_MINUTE_SECONDS": str(minute_s),
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
@@ -134,7 +137,7 @@ def fire(folder: Path, name: str) -> str:
         raise EmulatorError(f"No emulator runs from {folder}: start it with `python -m emulator start`.")
     group, _, short = name.rpartition("/")
     query = urllib.parse.urlencode({"group": group or "default", "name": short})
-    request = urllib.request.Request(f"http://127.0.0.1:{found[1]}/_emulator/fire?{query}", method="POST")  # noqa: S310 - http
+    request = urllib.request.Request(f"http://127.0.0.1:{found[1]}/_emulator/fire?{query}", method="POST")
     try:
         with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - http
             answer = json.load(response)

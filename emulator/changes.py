@@ -26,7 +26,7 @@ def install() -> None:
 
 
 def _of_what_is_there(resolve: Any) -> Any:
-    """Compare the resources that there are: MiniStack compares those of the templates, whatever their conditions say."""
+    """Compare what there is: MiniStack compares all resources of the templates, whatever their conditions say."""
 
     def repaired(template: dict[str, Any], parameters: dict[str, Any], *rest: Any) -> dict[str, Any]:
         resolved: dict[str, Any] = resolve(template, parameters, *rest)
@@ -42,13 +42,20 @@ def _of_what_is_there(resolve: Any) -> Any:
 
 
 def _as_cloudformation_tells(add: Any) -> Any:
-    """Events of an update: CREATE_... of what is new, and none of what stays as it is. MiniStack calls all UPDATE_..."""
+    """Events of an update: CREATE_... of what is new, none of what stays as it is. MiniStack calls all UPDATE_..."""
 
     def repaired(
-        stack_id: str, stack: str, name: str, kind: str, status: str, reason: str = "", physical_id: str = "", *rest: Any
+        stack_id: str,
+        stack: str,
+        name: str,
+        kind: str,
+        status: str,
+        reason: str = "",
+        physical_id: str = "",
+        detailed_status: str = "",
     ) -> None:
         key = (stack_id, name)
-        event = (stack_id, stack, name, kind, status, reason, physical_id, *rest)
+        event: tuple[Any, ...] = (stack_id, stack, name, kind, status, reason, physical_id, detailed_status)
         if kind == "AWS::CloudFormation::Stack":
             add(*event)
             return

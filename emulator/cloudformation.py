@@ -54,7 +54,7 @@ def region() -> str:
 
 
 def register(kind: str, create: Create, delete: Delete, update: Update | None = None) -> None:
-    """Add a resource type that MiniStack refuses. Without `update` a change in place, such as one of tags, is ignored."""
+    """Add a type that MiniStack refuses. Without `update` a change in place, such as one of tags, is ignored."""
     HANDLERS[kind] = {
         "create": create,
         "delete": delete,

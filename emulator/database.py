@@ -133,9 +133,7 @@ def _restore(name: str, properties: Properties, stack: str, logical_id: str) -> 
             raise ValueError(f"There is no server {wanted} to restore from (Service: Rds, Status Code: 404)")
         path = _file(f"restored-{name}")
         postgres.dump(source, path)
-        recorded.note(
-            f"{_KIND} (point in time)", "that an earlier moment comes back: it is as now", stack, logical_id
-        )
+        recorded.note(f"{_KIND} (point in time)", "that an earlier moment comes back: it is as now", stack, logical_id)
     # What is restored brings its own owner; its databases come with the data.
     instance = _start(name, properties, source["MasterUsername"], "")
     instance["DBName"] = source["DBName"]
@@ -151,7 +149,7 @@ def _changed(update: Update) -> Update:
         if now.get("DBInstanceClass") != before.get("DBInstanceClass"):
             _refuse_unknown_class(now)
         was, wanted = str(before.get("EngineVersion", "")), str(now.get("EngineVersion", ""))
-        if was.split(".")[0] != wanted.split(".")[0]:
+        if was.split(".", maxsplit=1)[0] != wanted.split(".", maxsplit=1)[0]:
             raise ValueError(f"The emulated RDS does not upgrade a server: PostgreSQL {was} to {wanted}")
         made = update(name, before, now, stack, logical_id)
         instance = rds._instances[made[0]]

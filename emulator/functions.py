@@ -62,7 +62,9 @@ def call(arn: str, event: Any) -> None:
     if not record or not configuration:
         raise RefusedError(f"there is no function {arn}")
     asked = {key: record[key] for key in ("event_invoke_config", "event_invoke_configs") if key in record}
-    lambda_svc.invoke_async_with_retry({**lambda_svc._execution_record_for_config(record, configuration), **asked}, event)
+    lambda_svc.invoke_async_with_retry(
+        {**lambda_svc._execution_record_for_config(record, configuration), **asked}, event
+    )
 
 
 def call_and_wait(arn: str, event: Any) -> None:

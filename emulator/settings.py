@@ -18,6 +18,11 @@ def port() -> int:
     return int(os.environ["GATEWAY_PORT"])
 
 
+def public_port() -> int:
+    """The port of the public address: CloudFront's distribution."""
+    return int(os.environ["EMULATOR_PUBLIC_PORT"])
+
+
 def endpoint() -> str:
     """The address that the server answers at on this machine."""
     return f"http://127.0.0.1:{port()}"
