@@ -11,7 +11,8 @@ from typing import Any
 DATABASE = os.environ["BENCH_DATABASE_URL"]  # postgresql://...
 POOL_SIZE = 5  # connections a process, as the API has
 TOTALS = """
-    SELECT s.code, sum(y.days)::bigint FROM yearly_statistics AS y JOIN station AS s ON s.id = y.station_id GROUP BY s.code
+    SELECT s.code, sum(y.days)::bigint
+    FROM yearly_statistics AS y JOIN station AS s ON s.id = y.station_id GROUP BY s.code
 """
 
 

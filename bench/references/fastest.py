@@ -39,9 +39,7 @@ QUERY = """
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Connect, and read the totals."""
     # No reset of a connection that goes back: nothing is ever set on one.
-    async with asyncpg.create_pool(
-        DATABASE, min_size=POOL_SIZE, max_size=POOL_SIZE, reset=_nothing
-    ) as app.state.pool:
+    async with asyncpg.create_pool(DATABASE, min_size=POOL_SIZE, max_size=POOL_SIZE, reset=_nothing) as app.state.pool:
         totals.update(await app.state.pool.fetch(TOTALS))
         yield
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query
 from pydantic import BaseModel
-from sqlalchemy import ForeignKey, Row, Select, select, text
+from sqlalchemy import ForeignKey, Select, select, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column, relationship
 
@@ -94,7 +94,7 @@ class Page(BaseModel):
 async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     """Read the totals."""
     async with new_session() as session:
-        totals.update(Row._tuple(row) for row in await session.execute(text(TOTALS)))  # noqa: SLF001 - its public name
+        totals.update(row.tuple() for row in await session.execute(text(TOTALS)))
     yield
 
 

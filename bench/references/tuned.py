@@ -45,7 +45,7 @@ QUERY = (
 async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     """Read the totals."""
     async with engine.connect() as connection:
-        totals.update({code: total for code, total in await connection.execute(text(TOTALS))})
+        totals.update(row.tuple() for row in await connection.execute(text(TOTALS)))
     yield
 
 
