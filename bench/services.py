@@ -7,7 +7,6 @@ import dataclasses
 import http.client
 import os
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
