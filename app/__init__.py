@@ -14,7 +14,11 @@ from app.errors import MIMETYPE as PROBLEM
 from app.representation import CSV, JSON
 from app.settings import ApiSettings
 from app.state import EXTENSION, State
+from runtime import tracing
 from runtime.environment import load
+
+UNTRACED = "^https?://[^/]+/health/"
+"""Load balancers and supervisors ask every few seconds: a regular expression of the URLs that they ask."""
 
 
 def create_app(settings: ApiSettings | None = None) -> Flask:
@@ -26,7 +30,10 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
     Raises:
         SettingsError: the environment lacks a variable or has a malformed one.
     """
+    settings = settings or load(ApiSettings)
     app = Flask(__name__, static_folder=None)
+    tracing.start(settings.tracing, service="windsock-api", environment=settings.deployment.environment)
+    tracing.trace_requests(app, untraced=UNTRACED)
     app.url_map.strict_slashes = False  # /api/weather/ is /api/weather
     app.url_map.merge_slashes = False  # a station's code may hold two of them
     app.config.update(
@@ -38,7 +45,7 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
         COMPRESS_LEVEL=4,
         COMPRESS_STREAMING_ENDPOINT_CONDITIONAL=["docs.asset", "docs.static"],
     )
-    app.extensions[EXTENSION] = State.of(settings or load(ApiSettings))
+    app.extensions[EXTENSION] = State.of(settings)
     Compress(app)
     http_headers.register(app)
     errors.register(app)

@@ -12,7 +12,7 @@ from gunicorn.glogging import Logger
 
 from app.http_headers import ENVIRON_REQUEST_ID
 from app.settings import ApiSettings
-from runtime import logs
+from runtime import logs, tracing
 from runtime.environment import load
 
 LONGEST = 500  # characters of what a client sent
@@ -51,6 +51,7 @@ class StructuredLogger(Logger):  # type: ignore[misc] # gunicorn has no types
             milliseconds,
             extra={
                 "request_id": environ.get(ENVIRON_REQUEST_ID),
+                **tracing.access_fields(environ),
                 "method": method,
                 "path": path,
                 "status": status,

@@ -78,7 +78,7 @@ class Ingestion(ma.Schema):
     """One pass of the worker over its source. The counts are sums over the files tried in this pass."""
 
     id = fields.Integer(required=True, metadata={"description": "Number of the pass", "example": 1})
-    trigger = _text("What started it: `manual`, `schedule` or `start`", "start")
+    trigger = _text("What started it: `manual`, `schedule`, `event` or `start`", "start")
     source = _text("The folder or s3:// address that was listed", "s3://weather/stations")
     generated = fields.Boolean(
         required=True,

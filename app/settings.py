@@ -7,7 +7,7 @@ import re
 
 from database.settings import DatabaseSettings
 from runtime.environment import variable, whole_number
-from runtime.settings import LogSettings
+from runtime.settings import DeploymentSettings, LogSettings, TracingSettings
 
 
 def _address(text: str) -> str:
@@ -68,6 +68,8 @@ class ApiSettings:
     database: DatabaseSettings = dataclasses.field(default_factory=DatabaseSettings)
     log: LogSettings = dataclasses.field(default_factory=LogSettings)
     server: ServerSettings = dataclasses.field(default_factory=ServerSettings)
+    deployment: DeploymentSettings = dataclasses.field(default_factory=DeploymentSettings)
+    tracing: TracingSettings = dataclasses.field(default_factory=TracingSettings)
     revision: str = variable(
         "WINDSOCK_REVISION",
         holds="the commit that the program was built from, for /health; an image has its own",

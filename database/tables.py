@@ -84,7 +84,12 @@ ingestion = Table(
     "ingestion",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("trigger", Text, CheckConstraint("trigger IN ('manual', 'schedule', 'start')", "trigger"), nullable=False),
+    Column(
+        "trigger",
+        Text,
+        CheckConstraint("trigger IN ('manual', 'schedule', 'start', 'event')", "trigger"),
+        nullable=False,
+    ),
     Column("source", Text, nullable=False, comment="the folder or s3:// address that was listed"),
     Column("generated", Boolean, nullable=False, comment="the source is made by `worker sample`: no real weather"),
     Column(

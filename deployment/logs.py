@@ -51,6 +51,15 @@ def lines(client: Any, groups: list[str], start: datetime, *, follow: bool = Fal
         time.sleep(_PAUSE_S)
 
 
+def tail(client: Any, group: str, stream: str, count: int) -> list[str]:
+    """The last lines of one stream; none where there is no such stream."""
+    try:
+        answer = client.get_log_events(logGroupName=group, logStreamName=stream, limit=count, startFromHead=False)
+    except client.exceptions.ResourceNotFoundException:
+        return []
+    return [event["message"].rstrip("\n") for event in answer["events"]]
+
+
 def _events(client: Any, groups: list[str], start: datetime) -> Iterator[dict[str, Any]]:
     for group in groups:
         pages = client.get_paginator("filter_log_events").paginate(

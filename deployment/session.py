@@ -32,12 +32,18 @@ class Place:
     endpoint_url: str = ""
     access_key_id: str = ""
     secret_access_key: str = ""
-    _clients: dict[tuple[str, str], Any] = field(default_factory=dict, compare=False, repr=False)
+    _clients: dict[tuple[str, str, float | None], Any] = field(default_factory=dict, compare=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
-    def client(self, service: str, region: str | None = None) -> Any:
-        """A client of a service, such as "ecs", in the place's region or in another one."""
-        key = (service, region or self.region)
+    def client(self, service: str, region: str | None = None, *, answer_s: float | None = None) -> Any:
+        """A client of a service.
+
+        Args:
+            service: Such as "ecs".
+            region: Another one than the place's.
+            answer_s: For calls that take long: the seconds that an answer is waited for; none is asked for twice.
+        """
+        key = (service, region or self.region, answer_s)
         with self._lock:  # making one is not safe in threads, using one is
             if key not in self._clients:
                 session = boto3.Session(
@@ -45,8 +51,12 @@ class Place:
                     aws_access_key_id=self.access_key_id or None,
                     aws_secret_access_key=self.secret_access_key or None,
                 )
+                patient = Config(read_timeout=answer_s, retries={"mode": "standard", "total_max_attempts": 1})
                 self._clients[key] = session.client(
-                    service, region_name=key[1], endpoint_url=self.endpoint_url or None, config=_CONFIG
+                    service,
+                    region_name=key[1],
+                    endpoint_url=self.endpoint_url or None,
+                    config=_CONFIG.merge(patient) if answer_s else _CONFIG,
                 )
             return self._clients[key]
 
@@ -64,11 +74,17 @@ def explain(error: Exception) -> str:
         error, exceptions.UnauthorizedSSOTokenError | exceptions.SSOTokenLoadError | exceptions.TokenRetrievalError
     ):
         return "The login to AWS has ended: run `aws sso login` with the same profile, then this again."
-    if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
-        return f"{error} Is the region right, and is the network there? For the rehearsal, is the emulator running?"
     if isinstance(error, exceptions.ClientError):
         return _explain_answer(error)
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {error}{_next_step(error)}"
+
+
+def _next_step(error: Exception) -> str:
+    if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
+        return " Is the region right, and is the network there? For the rehearsal, is the emulator running?"
+    if isinstance(error, exceptions.ReadTimeoutError | exceptions.ConnectionClosedError):
+        return " Whether AWS did as it was asked is not known: run this again."
+    return ""
 
 
 def _explain_answer(error: exceptions.ClientError) -> str:

@@ -14,13 +14,14 @@ from deployment import changes
 from deployment.changes import Change
 from deployment.events import Follower, Say, Watch
 
-_USABLE = (
+USABLE = (
     "CREATE_COMPLETE",
     "UPDATE_COMPLETE",
     "UPDATE_ROLLBACK_COMPLETE",
     "IMPORT_COMPLETE",
     "IMPORT_ROLLBACK_COMPLETE",
 )
+"""The states of a stack that works and can be changed."""
 _NEVER_MADE = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 _SUCCESS = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _CHANGE_SET_WAIT_S = 300.0
@@ -136,7 +137,7 @@ def change_parameters(client: Any, name: str, values: Mapping[str, str], say: Sa
         StackError: It cannot be changed now, or the change failed and was taken back.
     """
     described = _described(client, name)
-    if described is None or described["StackStatus"] not in _USABLE:
+    if described is None or described["StackStatus"] not in USABLE:
         return False
     current = parameters(client, name)
     wanted = Wanted(
@@ -185,7 +186,7 @@ def _outputs(described: Mapping[str, Any]) -> dict[str, str]:
 
 def _refuse_unusable(client: Any, name: str, described: Mapping[str, Any] | None) -> None:
     status = described["StackStatus"] if described else "REVIEW_IN_PROGRESS"
-    if status in _USABLE or status == "REVIEW_IN_PROGRESS":
+    if status in USABLE or status == "REVIEW_IN_PROGRESS":
         return
     if status.endswith("_IN_PROGRESS"):
         raise StackError(

@@ -10,7 +10,7 @@ from typing import Any
 from app.settings import ApiSettings
 from runtime.environment import Variable, describe
 from worker.checker import CheckerSettings
-from worker.settings import IngestSettings, MigrateSettings, ScheduleSettings
+from worker.settings import MigrateSettings, OnePassSettings, ScheduleSettings
 
 PAGE = Path(__file__).with_suffix(".md")
 
@@ -27,7 +27,7 @@ and its `api_environment` and `worker_environment` take any variable of this pag
 
 PROGRAMS: list[tuple[str, type[Any]]] = [
     ("The API: `gunicorn --config app/gunicorn.conf.py 'app:create_app()'`", ApiSettings),
-    ("One pass: `python -m worker ingest`", IngestSettings),
+    ("One pass: `python -m worker ingest`", OnePassSettings),
     ("A pass each day: `python -m worker schedule`", ScheduleSettings),
     ("Migrations: `python -m worker migrate`", MigrateSettings),
     ("The checker, an AWS Lambda function: `worker.checker.handler`", CheckerSettings),

@@ -18,6 +18,8 @@ compile dev "$@"
 for extra in api worker local deploy rotation; do
     compile "$extra" --constraints requirements/dev.txt "$@"
 done
-# checkov wants an older boto3: nothing binds it to the versions of the others.
-.venv/bin/python -m uv pip compile requirements/checkov.in --universal --python-version 3.11 \
-    --generate-hashes --no-header --quiet --output-file requirements/checkov.txt "$@"
+# checkov wants an older boto3, and nobody but the emulator has its packages: nothing binds these to the others.
+for tool in checkov emulator; do
+    .venv/bin/python -m uv pip compile "requirements/$tool.in" --universal --python-version 3.11 \
+        --generate-hashes --no-header --quiet --output-file "requirements/$tool.txt" "$@"
+done

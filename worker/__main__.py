@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+from collections.abc import Iterator
 
 from rich.console import Console
 from sqlalchemy.exc import OperationalError
@@ -11,14 +13,14 @@ from sqlalchemy.exc import OperationalError
 from database import credentials, roles
 from database.engine import create_engine
 from database.migrate import UnsuitableServerError, migrate
-from runtime import logs
+from runtime import logs, tracing
 from runtime.environment import SettingsError, load
 from worker import sample
 from worker.ingest import CannotRunError, Pass, run_pass
 from worker.metrics import PassMetrics, publish_pass
 from worker.report import NoDisplay, ProgressBar, log_summary, print_report
 from worker.schedule import run_schedule
-from worker.settings import IngestSettings, MigrateSettings, ScheduleSettings
+from worker.settings import IngestSettings, MigrateSettings, OnePassSettings, ScheduleSettings
 from worker.stop import StopRequest, stop_on_signals
 
 DONE, SOME_FAILED, CANNOT_RUN = 0, 1, 2
@@ -70,23 +72,38 @@ def _cannot_run(reason: str) -> int:
 
 
 def _ingest(*, retry_failed: bool) -> int:
-    settings = load(IngestSettings)
-    logs.configure(settings.log.level, settings.log.format)
-    with stop_on_signals() as stop:
-        this = _one_pass(settings, "manual", stop, retry_failed=retry_failed)
+    settings = load(OnePassSettings)
+    with _said(settings), stop_on_signals() as stop:
+        this = _one_pass(settings, settings.trigger, stop, retry_failed=retry_failed)
     return DONE if this.status == "succeeded" else SOME_FAILED
+
+
+@contextlib.contextmanager
+def _said(settings: IngestSettings) -> Iterator[None]:
+    """Log, and trace where that is wanted, as the settings say."""
+    logs.configure(settings.log.level, settings.log.format)
+    tracing.start(settings.tracing, service="windsock-worker", environment=settings.report.environment)
+    try:
+        yield
+    finally:
+        tracing.stop()
 
 
 def _one_pass(settings: IngestSettings, trigger: str, stop: StopRequest, *, retry_failed: bool = False) -> Pass:
     watched = sys.stderr.isatty()
     engine = create_engine(settings.database, "windsock-worker")
-    try:
-        this = run_pass(
-            settings, engine, trigger, stop, ProgressBar() if watched else NoDisplay(), retry_failed=retry_failed
+    display = ProgressBar() if watched else NoDisplay()
+    with tracing.span("pass", trigger=trigger, source=settings.source.address) as traced:
+        try:
+            this = run_pass(settings, engine, trigger, stop, display, retry_failed=retry_failed)
+        finally:
+            engine.dispose()
+        log_summary(this)
+        traced.set(
+            ingestion=this.id, status=this.status, files_loaded=this.files_loaded, files_failed=this.files_failed
         )
-    finally:
-        engine.dispose()
-    log_summary(this)
+        if this.status != "succeeded":
+            traced.fail(this.error or f"{this.files_failed} files failed")
     publish_pass(_metrics(this), metrics_format=settings.report.metrics_format, environment=settings.report.environment)
     if sys.stdout.isatty():
         print_report(this, Console())
@@ -109,13 +126,13 @@ def _metrics(this: Pass) -> PassMetrics:
 
 def _schedule() -> int:
     settings = load(ScheduleSettings)
-    logs.configure(settings.ingest.log.level, settings.ingest.log.format)
-    return run_schedule(
-        lambda trigger, stop: _one_pass(settings.ingest, trigger, stop),
-        cron=settings.schedule,
-        timezone=settings.time_zone,
-        run_at_start=settings.run_at_start,
-    )
+    with _said(settings.ingest):
+        return run_schedule(
+            lambda trigger, stop: _one_pass(settings.ingest, trigger, stop),
+            cron=settings.schedule,
+            timezone=settings.time_zone,
+            run_at_start=settings.run_at_start,
+        )
 
 
 def _migrate() -> int:

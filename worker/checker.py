@@ -8,8 +8,8 @@ Its event is a JSON object; all of it may be left out:
 
     {"trigger": "schedule" | "interruption" | "manual", "execution": "<id of the call>", "force": true}
 
-`force` starts a pass although nothing is new. Whatever goes wrong is raised: Lambda and the Scheduler try again, and
-what they give up goes to the queue of dead letters.
+`force` starts a pass although nothing is new. The pass is told what started it: see `worker.trigger`. Whatever goes
+wrong is raised: Lambda and the Scheduler try again, and what they give up goes to the queue of dead letters.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runtime.environment import load, variable, yes_or_no
-from worker import manifest, metrics
+from runtime.environment import load, variable
+from runtime.settings import DeploymentSettings
+from worker import manifest, metrics, trigger
 from worker.sources import open_source, parse_address
 from worker.sources.s3 import client as s3_client
+from worker.sources.settings import AccessSettings
 
 SERVICE = "checker"
 METRIC = "Checked"
@@ -36,6 +38,9 @@ EXAMPLES = 10
 """So many of the new files are named in what is returned and logged."""
 
 STARTED_BY = "windsock-checker"
+
+TRIGGERS = {"schedule": trigger.SCHEDULE, "interruption": trigger.EVENT}
+"""What a pass is told, by what called the checker; anything else is a person."""
 
 
 class CheckError(Exception):
@@ -64,7 +69,7 @@ def _capacity(text: str) -> tuple[str, ...]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CheckerSettings:
+class CheckerSettings(AccessSettings, DeploymentSettings):
     """What the checker is told by its environment."""
 
     source: str = variable(
@@ -73,22 +78,11 @@ class CheckerSettings:
         parse=_bucket,
         required=True,
     )
-    anonymous: bool = variable(
-        "WINDSOCK_S3_ANONYMOUS",
-        holds="yes to read a public bucket without credentials, else no",
-        parse=yes_or_no,
-        default="no",
-    )
     manifest: str = variable(
         "WINDSOCK_MANIFEST",
         holds="the s3:// address where a pass writes what it has loaded",
         parse=_bucket,
         required=True,
-    )
-    environment: str | None = variable(
-        "WINDSOCK_ENVIRONMENT",
-        holds="the name of this deployment, such as production: a dimension of the metrics",
-        parse=str,
     )
     cluster: str = variable("WINDSOCK_CLUSTER", holds="the ARN or name of the ECS cluster", parse=str, required=True)
     task_definition: str = variable(
@@ -128,17 +122,17 @@ def handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, Any]:
     """
     settings = load(CheckerSettings)
     event = event or {}
-    trigger = str(event.get("trigger", "manual"))
+    caller = str(event.get("trigger", trigger.MANUAL))
     try:
-        decision = _check(settings, force=event.get("force") is True, call=_call(event, context))
+        decision = _check(settings, force=event.get("force") is True, call=_call(event, context), caller=caller)
     except Exception as error:
-        _log("ERROR", "check_failed", str(error), trigger=trigger, source=settings.source)
+        _log("ERROR", "check_failed", str(error), trigger=caller, source=settings.source)
         raise
     _log(
         "INFO",
         f"check_{decision['decision']}",
         "looked for new files",
-        trigger=trigger,
+        trigger=caller,
         source=settings.source,
         **decision,
     )
@@ -153,7 +147,7 @@ def _call(event: Mapping[str, Any], context: Any) -> str:
     )
 
 
-def _check(settings: CheckerSettings, *, force: bool, call: str) -> dict[str, Any]:
+def _check(settings: CheckerSettings, *, force: bool, call: str, caller: str) -> dict[str, Any]:
     count = 0
     examples: list[str] = []
     for name in manifest.new_files(_listed(settings), _recorded(settings)):
@@ -168,7 +162,7 @@ def _check(settings: CheckerSettings, *, force: bool, call: str) -> dict[str, An
         running = _running(ecs, settings)
         if running:
             return {"decision": "already_running", "task": running, **found}
-        return {"decision": "started", "task": _start(ecs, settings, call), **found}
+        return {"decision": "started", "task": _start(ecs, settings, call, caller), **found}
     except (BotoCoreError, ClientError) as error:
         raise CheckError(f"ECS cannot be used: {error}. Check the cluster {settings.cluster} and the role") from error
 
@@ -208,7 +202,8 @@ def _running(ecs: Any, settings: CheckerSettings) -> str | None:
     return str(tasks[0]) if tasks else None
 
 
-def _start(ecs: Any, settings: CheckerSettings, call: str) -> str:
+def _start(ecs: Any, settings: CheckerSettings, call: str, caller: str) -> str:
+    told = {"name": trigger.VARIABLE, "value": TRIGGERS.get(caller, trigger.MANUAL)}
     refusals: list[str] = []
     for provider in settings.capacity:
         answer = ecs.run_task(
@@ -222,6 +217,7 @@ def _start(ecs: Any, settings: CheckerSettings, call: str) -> str:
                     "assignPublicIp": "DISABLED",
                 }
             },
+            overrides={"containerOverrides": [{"name": trigger.CONTAINER, "environment": [told]}]},
             propagateTags="TASK_DEFINITION",
             startedBy=STARTED_BY,
             # At most 64 characters, and another one for another request.

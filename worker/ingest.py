@@ -6,6 +6,7 @@ It is the same pass whether ECS starts it, the schedule does, or a person: the t
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import dataclasses
 import datetime
 import itertools
@@ -19,6 +20,7 @@ import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from runtime import tracing
 from worker.formats import ReadOptions
 from worker.formats.station_file import ghcn_id
 from worker.ledger import PASS_LOCK, Connection, Known, Outcome, known_files, now, recorded_versions
@@ -139,7 +141,8 @@ def run_pass(
 ) -> Pass:
     """Run one pass and record it.
 
-    `trigger` is manual, schedule or start. `retry_failed` also tries the files again that failed in this same version.
+    `trigger` is one of `worker.trigger`, or start. `retry_failed` also tries the files again that failed in this same
+    version.
 
     Raises:
         CannotRunError: the source cannot be listed or the database cannot be used. What was loaded before that stays.
@@ -233,14 +236,18 @@ def _load_all(engine: Engine, source: Source, settings: IngestSettings, this: Pa
         with _connected(engine) as own:
             for file, entry in itertools.chain.from_iterable(groups):
                 run.advance(0)
-                outcome = loader.load(own, file, entry, run.advance)
-                with counting:
-                    if outcome is None:
-                        this.files_unchanged += 1
-                        continue
-                    this.count(outcome)
-                    run.display.finished(outcome)
-                    _log_file(outcome)
+                with tracing.linked_trace("file", uri=file.uri, bytes=file.size) as traced:
+                    outcome = loader.load(own, file, entry, run.advance)
+                    with counting:
+                        if outcome is None:
+                            this.files_unchanged += 1
+                            continue
+                        this.count(outcome)
+                        run.display.finished(outcome)
+                        _log_file(outcome)
+                    traced.set(format=outcome.format or "", status=outcome.status, rows=outcome.rows_read)
+                    if outcome.status != "loaded":
+                        traced.fail(outcome.error or "")
 
     by_station, others = _in_order(pending)
     # While the server stores the rows of one file, the next one is read: so two do more than twice what one does.
@@ -279,7 +286,8 @@ def _in_threads(
     if not count:
         return
     with ThreadPoolExecutor(count, thread_name_prefix="load") as pool:
-        jobs = [pool.submit(work, groups) for _ in range(count)]  # the iterator of a list may be shared by threads
+        # The iterator of a list may be shared by threads. Each has this thread's context: the trace of the pass.
+        jobs = [pool.submit(contextvars.copy_context().run, work, groups) for _ in range(count)]
         for job in as_completed(jobs):
             if job.exception() is not None:
                 ending.set()

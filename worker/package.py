@@ -22,12 +22,15 @@ PROJECT = Path(__file__).parent.parent
 CHECKER = (
     "runtime/__init__.py",
     "runtime/environment.py",
+    "runtime/settings.py",
     "worker/__init__.py",
     "worker/checker.py",
     "worker/manifest.py",
     "worker/metrics.py",
     "worker/sources/__init__.py",
     "worker/sources/s3.py",
+    "worker/sources/settings.py",
+    "worker/trigger.py",
 )
 ROTATION = ("database/__init__.py", "database/rotation.py")
 CERTIFICATES = "database/rds.pem"

@@ -6,13 +6,14 @@ import dataclasses
 
 from database.settings import DatabaseSettings
 from runtime.environment import one_of, variable, whole_number, yes_or_no
-from runtime.settings import LogSettings
-from worker import cron
+from runtime.settings import DeploymentSettings, LogSettings, TracingSettings
+from worker import cron, trigger
 from worker.sources import parse_address
+from worker.sources.settings import AccessSettings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SourceSettings:
+class SourceSettings(AccessSettings):
     """Where the weather files are and how they are to be read."""
 
     address: str = variable(
@@ -20,12 +21,6 @@ class SourceSettings:
         holds="the folder or the s3://bucket/prefix with the weather files",
         parse=parse_address,
         required=True,
-    )
-    anonymous: bool = variable(
-        "WINDSOCK_S3_ANONYMOUS",
-        holds="yes to read a public bucket without credentials, else no",
-        parse=yes_or_no,
-        default="no",
     )
     daily_summaries_units: str | None = variable(
         "WINDSOCK_DAILY_SUMMARIES_UNITS",
@@ -41,7 +36,7 @@ class SourceSettings:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ReportSettings:
+class ReportSettings(DeploymentSettings):
     """What a pass says of itself besides the log."""
 
     metrics_format: str = variable(
@@ -50,26 +45,34 @@ class ReportSettings:
         parse=one_of("emf", "none"),
         default="none",
     )
-    environment: str | None = variable(
-        "WINDSOCK_ENVIRONMENT",
-        holds="the name of this deployment, such as production: a dimension of the metrics",
-        parse=str,
-    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class IngestSettings:
-    """What one pass needs: `python -m worker ingest`."""
+    """What a pass needs, whatever starts it."""
 
     database: DatabaseSettings = dataclasses.field(default_factory=DatabaseSettings)
     source: SourceSettings = dataclasses.field(default_factory=SourceSettings)
     report: ReportSettings = dataclasses.field(default_factory=ReportSettings)
     log: LogSettings = dataclasses.field(default_factory=LogSettings)
+    tracing: TracingSettings = dataclasses.field(default_factory=TracingSettings)
     jobs: int = variable(
         "WINDSOCK_JOBS",
         holds="how many files are loaded at the same time, each over a connection of its own, 1 to 16",
         parse=whole_number(1, 16),
         default="2",
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OnePassSettings(IngestSettings):
+    """One pass that something else starts: `python -m worker ingest`."""
+
+    trigger: str = variable(
+        trigger.VARIABLE,
+        holds="manual, schedule or event: what started this pass, as /api/ingestions shows it",
+        parse=one_of(*trigger.GIVEN),
+        default=trigger.MANUAL,
     )
 
 

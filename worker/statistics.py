@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import psycopg
 
+from runtime import tracing
+
 # The lateral form reads just the index range of each station-year: one costs a millisecond, however large the table.
 _CALCULATE = """
 INSERT INTO yearly_statistics AS old (
@@ -46,4 +48,5 @@ def calculate(
     connection: psycopg.Connection[tuple[object, ...]], station_ids: Sequence[int], years: Sequence[int]
 ) -> None:
     """Calculate the statistics of the station-years anew; the two sequences are of the same length."""
-    connection.execute(_CALCULATE, (list(station_ids), list(years)))
+    with tracing.span("statistics", station_years=len(years)):
+        connection.execute(_CALCULATE, (list(station_ids), list(years)))

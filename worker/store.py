@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import sql
 
+from runtime import tracing
 from worker import copy, statistics
 from worker.formats.batch import COLUMNS, MISSING
 from worker.formats.ghcn_stations import StationDescription
@@ -126,7 +127,7 @@ def copy_rows(connection: Connection, table: str, columns: Sequence[str], blocks
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, ["station_id", "date", *columns]))
     )
-    with connection.cursor() as cursor, cursor.copy(statement) as stream:
+    with tracing.span("copy", table=table), connection.cursor() as cursor, cursor.copy(statement) as stream:
         stream.write(copy.HEADER)
         for block in blocks:
             stream.write(block)
@@ -167,7 +168,9 @@ def merge(
         new=sql.SQL(", ").join(sql.SQL("new.{}").format(name) for name in names),
         assignments=sql.SQL(", ").join(sql.SQL("{0} = new.{0}").format(name) for name in names),
     )
-    touched: list[tuple[int, int, int, int]] = connection.execute(statement, parameters).fetchall()  # type: ignore[assignment]
+    touched: list[tuple[int, int, int, int]]
+    with tracing.span("merge", rows=total):
+        touched = connection.execute(statement, parameters).fetchall()  # type: ignore[assignment]
     if touched:
         statistics.calculate(connection, [row[0] for row in touched], [row[1] for row in touched])
     changed, inserted = sum(row[3] for row in touched), sum(row[2] for row in touched)

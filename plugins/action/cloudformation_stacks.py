@@ -17,8 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from deployment import stacks
 from deployment.changes import Change
-from deployment.events import Say, Watch
-from deployment.release import ReleaseWatch
+from deployment.release import watch_of
 from deployment.session import Place, explain
 from deployment.stack import Outcome, StackError
 from deployment.stacks import Deployment
@@ -77,7 +76,7 @@ class ActionModule(ActionBase):
             chosen=args["parameters"],
             given=args["given"],
             may_lose=frozenset(args["may_lose"]),
-            watch=_watch(place, args["release_deadline_s"]),
+            watch=watch_of(place, args["release_deadline_s"]),
         )
         say = Display().display
         if args["state"] == "read":
@@ -121,14 +120,3 @@ def _plain(change: Change) -> dict[str, Any]:
         "causes": list(change.causes),
         "loses_data": change.loses_data,
     }
-
-
-def _watch(place: Place, deadline_s: int) -> Any:
-    """A stack with a service is watched by what knows why a release fails, and when to give it up."""
-
-    def watch(which: str, parameters: Mapping[str, str], say: Say) -> Watch | None:
-        if which != "api":
-            return None
-        return ReleaseWatch(place, parameters["ClusterName"], parameters["ApiServiceName"], deadline_s, say)
-
-    return watch

@@ -20,8 +20,9 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from runtime.environment import SettingsError
+from runtime.environment import SettingsError, load
 from worker import checker, manifest, package
+from worker.settings import OnePassSettings
 from worker.sources import SourceError
 
 BUCKET, REGION = "weather-files", "us-east-1"
@@ -203,6 +204,30 @@ def asked(monkeypatch: pytest.MonkeyPatch, answers: list[dict[str, Any]], field:
 
 
 NO_ROOM = {"tasks": [], "failures": [{"reason": "Capacity is unavailable at this time"}]}
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        ({"trigger": "schedule"}, "schedule"),
+        ({"trigger": "interruption"}, "event"),
+        ({"trigger": "manual"}, "manual"),
+        ({"trigger": "somebody's"}, "manual"),
+        ({}, "manual"),
+    ],
+)
+def test_the_pass_is_told_what_started_it(
+    aws: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, event: dict[str, str], told: str
+) -> None:
+    put(aws, "a.txt")
+    overrides = asked(monkeypatch, [{"tasks": [{"taskArn": "t"}]}], "overrides")
+    check(**event)
+    (container,) = overrides[0]["containerOverrides"]
+    (variable,) = container["environment"]
+    # As the task's own program reads it.
+    environment = {"WINDSOCK_SOURCE": "s3://a-bucket", "WINDSOCK_DATABASE_URL": "postgresql://worker@db/windsock"}
+    settings = load(OnePassSettings, {**environment, variable["name"]: variable["value"]})
+    assert (container["name"], settings.trigger) == ("worker", told)
 
 
 def test_no_room_on_spot_takes_the_next(aws: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:

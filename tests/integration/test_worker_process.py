@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from database import roles
+from database.migrate import newest_revision
 from tests.conftest import PROJECT, Database, wait_until
 from tests.integration.ingesting import (
     a_year,
@@ -54,6 +55,15 @@ def test_all_loaded_is_0_and_the_log_says_what_was_done(database: Database, fold
     assert lines[-1]["rows_inserted"] == 60 * 15 * 336
     [metrics] = out.splitlines()
     assert json.loads(metrics)["RowsInserted"] == 60 * 15 * 336
+
+
+def test_a_pass_records_what_started_it(database: Database, tmp_path: Path) -> None:
+    for trigger in ("event", "schedule", ""):
+        assert finish(start_worker(database, tmp_path, "ingest", WINDSOCK_TRIGGER=trigger))[0] == 0
+    recorded = database.rows("SELECT trigger FROM ingestion ORDER BY id")
+    assert recorded == [("event",), ("schedule",), ("manual",)]
+    status, _out, err = finish(start_worker(database, tmp_path, "ingest", WINDSOCK_TRIGGER="start"))
+    assert (status, "WINDSOCK_TRIGGER is malformed (not one of manual, schedule, event)" in err) == (2, True)
 
 
 def test_a_failed_file_is_1_and_the_others_are_loaded(database: Database, folder: Path) -> None:
@@ -159,7 +169,7 @@ def test_migrate_says_what_it_did(database: Database, tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout == "The database is at revision 0001: nothing to do.\n"
+    assert done.stdout == f"The database is at revision {newest_revision()}: nothing to do.\n"
 
 
 def test_a_pass_whose_program_died_is_closed_by_the_next(database: Database, folder: Path) -> None:

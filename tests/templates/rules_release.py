@@ -20,8 +20,8 @@ from tests.templates.stacks import (
     text,
     walk,
 )
-from worker import checker, metrics
-from worker.settings import IngestSettings, MigrateSettings
+from worker import checker, metrics, trigger
+from worker.settings import MigrateSettings, OnePassSettings
 
 MAX_BYTES = 51_200
 CONSTRAINTS = {"AllowedPattern", "AllowedValues", "MinValue", "MaxValue"}
@@ -88,7 +88,7 @@ def releases_are_rolled_back_by_alarms(stacks: Stacks) -> list[str]:
 def programs_know_their_variables(stacks: Stacks) -> list[str]:
     known = {
         "api": {variable.name: variable for variable in describe(ApiSettings)},
-        "worker": {variable.name: variable for variable in describe(IngestSettings)},
+        "worker": {variable.name: variable for variable in describe(OnePassSettings)},
         "migrate": {variable.name: variable for variable in describe(MigrateSettings)},
     }
     given = {name.split()[1]: environment(container) for name, container in containers(stacks)}
@@ -96,10 +96,20 @@ def programs_know_their_variables(stacks: Stacks) -> list[str]:
     known["checker"], given["checker"] = {it.name: it for it in describe(checker.CheckerSettings)}, function
     found = []
     for program, variables in known.items():
-        ours = {name for name in given[program] if name.startswith("WINDSOCK_")}
+        ours = {name for name in given[program] if name.startswith(("WINDSOCK_", "OTEL_"))}
         found += [f"{program} knows no {name}" for name in sorted(ours - set(variables))]
         required = {name for name, variable in variables.items() if variable.required}
         found += [f"{program} is not given {name}" for name in sorted(required - ours)]
+    return found
+
+
+def a_pass_is_told_what_started_it(stacks: Stacks) -> list[str]:
+    first = stacks["ingestion"]["Resources"]["WorkerTaskDefinition"]["Properties"]["ContainerDefinitions"][0]
+    found = [] if first["Name"] == trigger.CONTAINER else [f"the checker tells a container {trigger.CONTAINER}"]
+    inputs = [value for path, value in walk(stacks["ingestion"]) if path.endswith("/Input")]
+    callers = {json.loads(value)["trigger"] for value in inputs}
+    found += [f"the checker knows no caller {caller}" for caller in callers - set(checker.TRIGGERS)]
+    found += [f"nothing calls as {caller}" for caller in set(checker.TRIGGERS) - callers]
     return found
 
 

@@ -125,7 +125,20 @@ FAULTS: list[tuple[Rule, Callable[[Stacks], None]]] = [
     (release.releases_are_rolled_back_by_alarms, set_in(*DEPLOYMENT, "Strategy", value="ROLLING")),
     (release.releases_are_rolled_back_by_alarms, change("api.ErrorsAlarm", EvaluationPeriods=3)),
     (release.programs_know_their_variables, variable("api.TaskDefinition", "WINDSOCK_NO_SUCH", "1")),
+    (release.programs_know_their_variables, variable("ingestion.WorkerTaskDefinition", "OTEL_SDK_DISABLED", "true")),
     (release.programs_know_their_variables, change("ingestion.Checker", Environment={"Variables": {}})),
+    (
+        release.a_pass_is_told_what_started_it,
+        set_in(
+            "ingestion", "Resources", "WorkerTaskDefinition", "Properties", "ContainerDefinitions", 0, "Name", value="w"
+        ),
+    ),
+    (
+        release.a_pass_is_told_what_started_it,
+        set_in(
+            "ingestion", "Resources", "DailySchedule", "Properties", "Target", "Input", value='{"trigger": "somebody"}'
+        ),
+    ),
     (
         release.alarms_watch_metrics_that_programs_write,
         change("monitoring.IngestionFailureAlarm", MetricName="Failures"),

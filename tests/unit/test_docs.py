@@ -84,3 +84,14 @@ def test_a_role_says_what_it_reads_and_reads_nothing_else(role: Path) -> None:
     defaults = role / "defaults" / "main.yml"
     if defaults.exists():
         assert set(yaml.safe_load(defaults.read_text())) <= names
+
+
+def test_a_variable_is_declared_in_one_place() -> None:
+    declared = [
+        name
+        for path in [*PROJECT.glob("app/**/*.py"), *PROJECT.glob("[drw]*/**/*.py")]
+        for name in re.findall(r'variable\(\s*"(\w+)"', path.read_text())
+    ]
+    twice = {name for name in declared if declared.count(name) > 1}
+    # The checker's are of a narrower kind: a bucket, where the worker also takes a folder, and may find the manifest.
+    assert twice == {"WINDSOCK_SOURCE", "WINDSOCK_MANIFEST"}

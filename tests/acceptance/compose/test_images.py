@@ -36,6 +36,15 @@ def test_the_worker_runs_locked_down() -> None:
 
 
 @pytest.mark.parametrize("image", PROGRAMS.values())
+def test_temporary_files_can_be_written_and_nothing_else(image: str) -> None:
+    tries = (
+        "touch /tmp/a && echo written; for f in /a /windsock/a /opt/venv/a; do touch $f 2> /dev/null && echo $f; done"
+    )
+    found = run("docker", "run", *LOCKED, "--user", "10001", "--entrypoint", "sh", image, "-c", f"{tries}; true").stdout
+    assert found.split() == ["written"]
+
+
+@pytest.mark.parametrize("image", PROGRAMS.values())
 def test_no_compiler_no_pip_and_no_stranger_to_the_program(image: str) -> None:
     looks = "ls /windsock /opt/venv/bin; command -v gcc cc make || echo no compiler"
     found = run("docker", "run", *LOCKED, "--entrypoint", "sh", image, "-c", looks).stdout

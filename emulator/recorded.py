@@ -1,0 +1,117 @@
+"""Resource types that nothing here acts out: accepted, written down, given names and attributes of the right form."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+
+from emulator.cloudformation import Create, Made, Properties, account_id, name_for, nothing, region, register
+from emulator.service_api import at_least
+from emulator.settings import folder
+
+log = logging.getLogger("emulator")
+
+NOT_PROVED = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": "that tasks are added and taken away; the least number is kept to",
+    "AWS::ApplicationAutoScaling::ScalingPolicy": "that tasks are added and taken away",
+    "AWS::Budgets::Budget": "that the budget warns",
+    "AWS::CloudFront::VpcOrigin": "that CloudFront's private way to the load balancer is open",
+    "AWS::CodeConnections::Connection": "that the repository can be read",
+    "AWS::CodePipeline::Pipeline": "that the pipeline runs",
+    "AWS::EC2::Instance": "that the NAT instance forwards",
+    "AWS::Logs::Delivery": "that CloudFront's access logs arrive",
+    "AWS::Logs::DeliveryDestination": "that CloudFront's access logs arrive",
+    "AWS::Logs::DeliverySource": "that CloudFront's access logs arrive",
+    "AWS::WAFv2::LoggingConfiguration": "that what the firewall turns away is logged",
+    "AWS::XRay::Group": "that traces with faults are grouped",
+}
+"""What a rehearsal does not prove, by the type that is only written down."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One resource that was accepted and nothing else."""
+
+    kind: str
+    not_proved: str
+    stack: str
+    name: str
+
+
+made: list[Record] = []
+"""Those of this run."""
+
+
+def install() -> None:
+    """Accept each of the types."""
+    for kind in NOT_PROVED:
+        register(kind, _recorder(kind), nothing)
+
+
+def note(kind: str, not_proved: str, stack: str, name: str) -> None:
+    """Write down that something is not acted out.
+
+    Args:
+        kind: Of what kind it is: a resource type, or a part of one.
+        not_proved: What a rehearsal therefore does not prove; a clause that begins with "that".
+        stack: The stack that it is of.
+        name: Its logical name there.
+    """
+    log.warning("recorded only: %s %s of %s", kind, name, stack)
+    made.append(Record(kind, not_proved, stack, name))
+    _write_down()
+
+
+def _recorder(kind: str) -> Create:
+    def create(logical_id: str, properties: Properties, stack: str) -> Made:
+        note(kind, NOT_PROVED[kind], stack, logical_id)
+        if kind == "AWS::ApplicationAutoScaling::ScalableTarget":
+            at_least(str(properties["ResourceId"]), int(properties["MinCapacity"]))
+        return _names(kind, name_for(stack, logical_id), properties)
+
+    return create
+
+
+def _write_down() -> None:
+    """For `python -m emulator status`, which is another process."""
+    counted = Counter((record.kind, record.not_proved) for record in made)
+    entries = [
+        {"kind": kind, "not_proved": not_proved, "count": count}
+        for (kind, not_proved), count in sorted(counted.items())
+    ]
+    (folder() / "recorded.json").write_text(json.dumps(entries, indent=2), encoding="utf-8")
+
+
+def _names(kind: str, name: str, properties: Properties) -> Made:
+    """The physical id and the attributes, in the form that AWS gives them: they are parameters of other stacks."""
+    here = f"{region()}:{account_id()}"
+    match kind:
+        case "AWS::ApplicationAutoScaling::ScalableTarget":
+            parts = (properties.get(key) for key in ("ResourceId", "ScalableDimension", "ServiceNamespace"))
+            return "|".join(str(part) for part in parts), {}
+        case "AWS::ApplicationAutoScaling::ScalingPolicy":
+            return f"arn:aws:autoscaling:{here}:scalingPolicy:{uuid.uuid4()}:policyName/{name}", {}
+        case "AWS::CloudFront::VpcOrigin":
+            origin = "vo_" + uuid.uuid4().hex[:20]
+            arn = f"arn:aws:cloudfront::{account_id()}:vpcorigin/{origin}"
+            return origin, {"Id": origin, "Arn": arn, "Status": "Deployed"}
+        case "AWS::CodeConnections::Connection":
+            arn = f"arn:aws:codeconnections:{here}:connection/{uuid.uuid4()}"
+            return arn, {"ConnectionArn": arn, "ConnectionStatus": "PENDING"}
+        case "AWS::CodePipeline::Pipeline":
+            return str(properties.get("Name") or name), {"Version": "1"}
+        case "AWS::EC2::Instance":
+            return f"i-{uuid.uuid4().hex[:17]}", {"PrivateIp": "10.20.0.10", "PublicIp": "198.51.100.10"}
+        case "AWS::Logs::DeliveryDestination":
+            arn = f"arn:aws:logs:{here}:delivery-destination:{properties['Name']}"
+            return str(properties["Name"]), {"Arn": arn}
+        case "AWS::Logs::DeliverySource":
+            return str(properties["Name"]), {"Arn": f"arn:aws:logs:{here}:delivery-source:{properties['Name']}"}
+        case "AWS::XRay::Group":
+            arn = f"arn:aws:xray:{here}:group/{properties.get('GroupName', name)}/{uuid.uuid4().hex[:8].upper()}"
+            return arn, {"GroupARN": arn}
+        case _:
+            return name, {}
