@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -29,7 +30,10 @@ class EmulatorError(Exception):
 def main() -> int:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m emulator", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("command", choices=["start", "status", "stop"])
+    parser.add_argument("command", choices=["start", "status", "stop", "fire"])
+    parser.add_argument(
+        "name", nargs="?", default="", help="fire: the schedule that is to do now what it does when due"
+    )
     parser.add_argument("--port", type=int, default=4566, help="of 127.0.0.1, for all of AWS (4566)")
     parser.add_argument("--folder", type=Path, default=PROJECT / ".rehearsal", help="for its log and its certificate")
     parser.add_argument("--minute", type=float, default=60.0, help="how many seconds a minute of a release has (60)")
@@ -43,6 +47,8 @@ def main() -> int:
             )
         elif arguments.command == "status":
             sys.stdout.write(status(folder))
+        elif arguments.command == "fire":
+            sys.stdout.write(fire(folder, arguments.name))
         else:
             stop(folder)
     except EmulatorError as error:
@@ -114,6 +120,32 @@ def status(folder: Path) -> str:
     lines += ["Only written down, and so not proved:"]
     lines += [f"  {entry['kind']:<45} {entry['not_proved']}" for entry in recorded(folder)]
     return "\n".join(lines) + "\n"
+
+
+def fire(folder: Path, name: str) -> str:
+    """Let a schedule do now what it does when it is due, and say what became of it, as text.
+
+    Args:
+        folder: The emulator's.
+        name: The schedule's, or `<group>/<name>`.
+
+    Raises:
+        EmulatorError: No emulator runs, there is no such schedule, or it may not call its target.
+    """
+    found = _pid(folder)
+    if not found:
+        raise EmulatorError(f"No emulator runs from {folder}: start it with `python -m emulator start`.")
+    group, _, short = name.rpartition("/")
+    query = urllib.parse.urlencode({"group": group or "default", "name": short})
+    request = urllib.request.Request(f"http://127.0.0.1:{found[1]}/_emulator/fire?{query}", method="POST")  # noqa: S310 - http
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - http
+            answer = json.load(response)
+    except urllib.error.HTTPError as error:
+        raise EmulatorError(json.load(error)["error"]) from error
+    if answer["refused"]:
+        raise EmulatorError(f"The schedule {name} called nothing: {answer['refused']}")
+    return f"The schedule {name} called its target: execution {answer['execution']}\n"
 
 
 def recorded(folder: Path) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""RDS: a database server in a template is a real PostgreSQL in a container, with TLS that can be checked."""
+"""RDS: a database server in a template is a real PostgreSQL in a container, with its data, snapshots and parameters."""
 
 from __future__ import annotations
 
@@ -9,57 +9,102 @@ from typing import Any
 from ministack.services import rds
 from ministack.services.cloudformation import provisioners
 
+from emulator import postgres, recorded
 from emulator.account import INSTANCE_CLASSES
-from emulator.cloudformation import HANDLERS, Made, Properties, boolean, client, name_for, off_loop
-from emulator.settings import LABEL, folder, port
+from emulator.cloudformation import HANDLERS, Made, Properties, Update, boolean, client, name_for, off_loop
+from emulator.settings import folder
 
 _KIND = "AWS::RDS::DBInstance"
+_PARAMETERS = "AWS::RDS::DBParameterGroup"
 _READY_WAIT_S = 180.0
-_TLS_FOLDER = "/ministack-rds-tls"
-_INITDB = "--encoding=UTF8 --locale-provider=builtin --locale=C.UTF-8"
+_RESTORED_FROM = ("DBSnapshotIdentifier", "SourceDbiResourceId")
 
 
 def install() -> None:
-    """Repair the type, and what starts the containers; leave the authority's certificate for the clients."""
-    HANDLERS[_KIND] |= {"create": _create, "delete": _delete}
+    """Repair the type, its snapshots and its parameters."""
+    HANDLERS[_KIND] |= {
+        "create": _create,
+        "delete": _delete,
+        "snapshot": _snapshot,
+        "update": _changed(HANDLERS[_KIND]["update"]),
+    }
     # The update handler replaces by these names.
     provisioners._rds_db_instance_create, provisioners._rds_db_instance_delete = _create, _delete
     off_loop(_KIND)
-    rds._docker_image_for_engine = _image
-    rds._run_rds_container = _run
-    (folder() / "ca.pem").write_text(rds.pg_ca_cert_pem(), encoding="ascii")
+    HANDLERS[_PARAMETERS]["update"] = _applied(HANDLERS[_PARAMETERS]["update"])
+    off_loop(_PARAMETERS)
+    _internal = rds._create_snapshot_internal
+
+    def with_data(identifier: str, instance: dict[str, Any]) -> Any:
+        if instance.get("_docker_container_id"):
+            postgres.dump(instance, _file(identifier))
+        return _internal(identifier, instance)
+
+    rds._create_snapshot_internal = with_data
 
 
 def _create(logical_id: str, properties: Properties, stack: str) -> Made:
     """Through the API of RDS, which starts a server: MiniStack's templates only write one down."""
     name = properties.get("DBInstanceIdentifier") or name_for(stack, logical_id, lower=True, length=63)
-    if properties["DBInstanceClass"] not in INSTANCE_CLASSES:
-        raise ValueError(f"Invalid DB Instance class: {properties['DBInstanceClass']}")
+    _refuse_unknown_class(properties)
     if properties.get("SourceDBInstanceIdentifier"):
-        return _replica(name, properties)
+        return _replica(name, properties, stack, logical_id)
+    if any(properties.get(key) for key in _RESTORED_FROM):
+        instance = _restore(name, properties, stack, logical_id)
+    else:
+        instance = _start(name, properties, str(properties["MasterUsername"]), str(properties.get("DBName", "")))
+    instance.update(provisioners._rds_db_instance_fields(properties))
+    instance["StorageEncrypted"] = boolean(properties.get("StorageEncrypted", False))
+    instance["TagList"] = [{"Key": tag["Key"], "Value": str(tag["Value"])} for tag in properties.get("Tags", [])]
+    _apply_parameters(instance)
+    return name, provisioners._rds_db_instance_attrs(instance)
+
+
+def _refuse_unknown_class(properties: Properties) -> None:
+    if properties.get("DBInstanceClass") not in INSTANCE_CLASSES:
+        raise ValueError(
+            f"Invalid DB Instance class: {properties.get('DBInstanceClass')} (Service: Rds, Status Code: 400)"
+        )
+
+
+def _start(name: str, properties: Properties, user: str, database: str) -> dict[str, Any]:
     options = {
         key: str(properties[key])
-        for key in ("EngineVersion", "DBName", "DBSubnetGroupName", "DBParameterGroupName", "StorageType")
+        for key in ("EngineVersion", "DBSubnetGroupName", "DBParameterGroupName", "StorageType")
         if properties.get(key)
     }
+    if database:
+        options["DBName"] = database
     client("rds").create_db_instance(
         DBInstanceIdentifier=name,
         Engine=properties["Engine"],
         DBInstanceClass=properties["DBInstanceClass"],
         AllocatedStorage=int(properties["AllocatedStorage"]),
-        MasterUsername=properties["MasterUsername"],
+        MasterUsername=user,
         MasterUserPassword=properties["MasterUserPassword"],
         VpcSecurityGroupIds=properties.get("VPCSecurityGroups", []),
         **options,
     )
-    instance = _until_available(name)
-    instance.update(provisioners._rds_db_instance_fields(properties))
-    instance["StorageEncrypted"] = boolean(properties.get("StorageEncrypted", False))
-    instance["TagList"] = [{"Key": tag["Key"], "Value": str(tag["Value"])} for tag in properties.get("Tags", [])]
-    return name, provisioners._rds_db_instance_attrs(instance)
+    return _until_available(name)
 
 
-def _replica(name: str, properties: Properties) -> Made:
+def _until_available(name: str) -> dict[str, Any]:
+    instance: dict[str, Any] = rds._instances[name]
+    if not instance.get("_docker_container_id"):
+        del rds._instances[name]
+        raise ValueError(f"The server {name} has no container: {postgres.why_not_started(name)}")
+    until = time.monotonic() + _READY_WAIT_S
+    while instance["DBInstanceStatus"] != "available":
+        said = postgres.ended(instance)
+        if said is not None or instance["DBInstanceStatus"] == "failed" or time.monotonic() > until:
+            status = instance["DBInstanceStatus"]
+            client("rds").delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+            raise ValueError(f"The server {name} did not become available (it is {status}): {said or 'no answer'}")
+        time.sleep(0.2)
+    return instance
+
+
+def _replica(name: str, properties: Properties, stack: str, logical_id: str) -> Made:
     """A replica without a server of its own: it has the primary's address, so that what reads there works."""
     source = properties["SourceDBInstanceIdentifier"].split(":")[-1]
     client("rds").create_db_instance_read_replica(
@@ -69,76 +114,108 @@ def _replica(name: str, properties: Properties) -> Made:
     )
     instance = rds._instances[name]
     instance["Endpoint"] = copy.deepcopy(rds._instances[source]["Endpoint"])
-    instance["DBInstanceStatus"] = "available"
+    recorded.note(f"{_KIND} (replica)", "that a replica follows: reads go to the primary", stack, logical_id)
     return name, provisioners._rds_db_instance_attrs(instance)
 
 
-def _until_available(name: str) -> dict[str, Any]:
-    instance: dict[str, Any] = rds._instances[name]
-    until = time.monotonic() + _READY_WAIT_S
-    while instance["DBInstanceStatus"] != "available":
-        if instance["DBInstanceStatus"] == "failed" or time.monotonic() > until:
-            raise ValueError(f"The server {name} is {instance['DBInstanceStatus']}: see the emulator's log")
-        time.sleep(0.2)
-    if not instance.get("_docker_container_id"):
-        raise ValueError(f"The server {name} has no container: is Docker running, and is the image there?")
+def _restore(name: str, properties: Properties, stack: str, logical_id: str) -> dict[str, Any]:
+    """A new server with the data of a snapshot, or of another server as it is now."""
+    if identifier := properties.get("DBSnapshotIdentifier"):
+        identifier = str(identifier).split(":snapshot:")[-1]
+        source = rds._snapshots.get(identifier)
+        if source is None or not _file(identifier).exists():
+            raise ValueError(f"DBSnapshot not found: {identifier} (Service: Rds, Status Code: 404)")
+        path = _file(identifier)
+    else:
+        wanted = properties["SourceDbiResourceId"]
+        source = next((each for each in rds._instances.values() if each["DbiResourceId"] == wanted), None)
+        if source is None or not source.get("_docker_container_id"):
+            raise ValueError(f"There is no server {wanted} to restore from (Service: Rds, Status Code: 404)")
+        path = _file(f"restored-{name}")
+        postgres.dump(source, path)
+        recorded.note(f"{_KIND} (point in time)", "that an earlier moment comes back: it is as now", stack, logical_id)
+    # What is restored brings its own owner; its databases come with the data.
+    instance = _start(name, properties, source["MasterUsername"], "")
+    instance["DBName"] = source["DBName"]
+    postgres.load(instance, path)
+    _set_password(instance, str(properties["MasterUserPassword"]))
     return instance
 
 
-def _delete(name: str, _properties: Properties) -> None:
+def _changed(update: Update) -> Update:
+    """A change of the record, which MiniStack makes, and of the server. Its data stay."""
+
+    def repaired(name: str, before: Properties, now: Properties, stack: str, logical_id: str) -> Made:
+        if now.get("DBInstanceClass") != before.get("DBInstanceClass"):
+            _refuse_unknown_class(now)
+        was, wanted = str(before.get("EngineVersion", "")), str(now.get("EngineVersion", ""))
+        if was.split(".")[0] != wanted.split(".")[0]:
+            raise ValueError(f"The emulated RDS does not upgrade a server: PostgreSQL {was} to {wanted}")
+        made = update(name, before, now, stack, logical_id)
+        instance = rds._instances[made[0]]
+        if made[0] == name and instance.get("_docker_container_id"):
+            if now.get("MasterUserPassword") != before.get("MasterUserPassword"):
+                _set_password(instance, str(now["MasterUserPassword"]))
+            _apply_parameters(instance)
+        return made
+
+    return repaired
+
+
+def _set_password(instance: dict[str, Any], password: str) -> None:
+    escaped = password.replace("'", "''")
+    postgres.execute(instance, f"ALTER ROLE \"{instance['MasterUsername']}\" PASSWORD '{escaped}';")
+    instance["_MasterUserPassword"] = password
+
+
+def _applied(update: Update) -> Update:
+    """Changed parameters of a group reach the servers that have it."""
+
+    def repaired(name: str, before: Properties, now: Properties, stack: str, logical_id: str) -> Made:
+        made = update(name, before, now, stack, logical_id)
+        for instance in rds._instances.values():
+            groups = [group["DBParameterGroupName"] for group in instance["DBParameterGroups"]]
+            if made[0] in groups and instance.get("_docker_container_id"):
+                _apply_parameters(instance)
+        return made
+
+    return repaired
+
+
+def _apply_parameters(instance: dict[str, Any]) -> None:
+    """Give a server what its parameter group asks for. RDS's own, such as `rds.force_ssl`, PostgreSQL does not know."""
+    statements = ["ALTER SYSTEM RESET ALL;"]
+    for group in instance["DBParameterGroups"]:
+        stored = (rds._param_groups.get(group["DBParameterGroupName"]) or {}).get("Parameters", {})
+        for name, parameter in stored.items():
+            value = parameter.get("ParameterValue") if isinstance(parameter, dict) else parameter
+            if "." not in name and value is not None:
+                statements.append(f"ALTER SYSTEM SET {name} = '{str(value).replace(chr(39), chr(39) * 2)}';")
+    postgres.execute(instance, "\n".join([*statements, "SELECT pg_reload_conf();"]))
+
+
+def _snapshot(name: str, _properties: Properties) -> None:
+    """The last snapshot, before a stack deletes a server. RDS makes none of one that it will not delete."""
+    _refuse_protected(name)
     instance = rds._instances.get(name)
-    if instance is None:
+    if instance is not None:
+        rds._create_snapshot_internal(provisioners._snapshot_id(name), instance)
+
+
+def _delete(name: str, _properties: Properties) -> None:
+    if name not in rds._instances:
         return
-    if instance.get("DeletionProtection"):
-        raise ValueError(
-            f"Cannot delete protected DB Instance, please disable deletion protection and try again: {name}"
-        )
+    _refuse_protected(name)
     client("rds").delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
 
-def _image(_engine: str, version: str, user: str, password: str, database: str) -> tuple[str, dict[str, str], int, str]:
-    """The image of Compose, where MiniStack has Alpine's; with UTF-8, which RDS has."""
-    environment = {
-        "POSTGRES_USER": user,
-        "POSTGRES_PASSWORD": password,
-        "POSTGRES_DB": database,
-        "POSTGRES_INITDB_ARGS": _INITDB,
-    }
-    major = int(version.split(".")[0])
-    data = "/var/lib/postgresql" if major >= 18 else "/var/lib/postgresql/data"  # where the image has its volume
-    return f"postgres:{major}-trixie", environment, 5432, data
+def _refuse_protected(name: str) -> None:
+    if (rds._instances.get(name) or {}).get("DeletionProtection"):
+        raise ValueError(
+            f"Cannot delete protected DB Instance, please disable deletion protection and try again: {name}"
+        )
 
 
-def _run(docker: Any, _engine: str, options: dict[str, Any], tls_names: Any = (), tls_ips: Any = ()) -> Any:  # noqa: ARG001
-    """Start a server whose certificate is for the address that it gets.
-
-    The address is what clients are told, and `verify-full` compares it with the certificate; it is known only when the
-    container runs. So the server waits for its certificate.
-    """
-    options = dict(options)
-    command = list(options.get("command") or ["postgres"])
-    command += [
-        "-c", "ssl=on",
-        "-c", f"ssl_cert_file={_TLS_FOLDER}/server.crt",
-        "-c", f"ssl_key_file={_TLS_FOLDER}/server.key",
-        "-c", "timezone=UTC",
-    ]  # fmt: skip
-    wait = (
-        f"until [ -s {_TLS_FOLDER}/server.key ]; do sleep 0.05; done; "
-        f'chown -R postgres:postgres {_TLS_FOLDER} && exec docker-entrypoint.sh "$@"'
-    )
-    options |= {"user": "0:0", "entrypoint": ["sh", "-c", wait, "server"], "command": command}
-    options["labels"] = {**options.get("labels", {}), LABEL: str(port())}
-    container = docker.containers.create(**options)
-    try:
-        container.start()
-        container.reload()
-        networks = container.attrs["NetworkSettings"]["Networks"].values()
-        addresses = [network["IPAddress"] for network in networks if network["IPAddress"]]
-        certificate, key = rds._pg_server_material(["localhost"], [*addresses, "127.0.0.1"])
-        if not container.put_archive("/", rds._pg_tls_archive(certificate, key)):
-            raise RuntimeError("Docker refused the certificate of the server")
-    except Exception:
-        container.remove(force=True)
-        raise
-    return container
+def _file(snapshot: str) -> Any:
+    """Where the data of a snapshot are."""
+    return folder() / "snapshots" / f"{snapshot}.sql.gz"

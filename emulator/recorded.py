@@ -36,6 +36,7 @@ class Record:
     """One resource that was accepted and nothing else."""
 
     kind: str
+    not_proved: str
     stack: str
     name: str
 
@@ -50,11 +51,23 @@ def install() -> None:
         register(kind, _recorder(kind), nothing)
 
 
+def note(kind: str, not_proved: str, stack: str, name: str) -> None:
+    """Write down that something is not acted out.
+
+    Args:
+        kind: Of what kind it is: a resource type, or a part of one.
+        not_proved: What a rehearsal therefore does not prove; a clause that begins with "that".
+        stack: The stack that it is of.
+        name: Its logical name there.
+    """
+    log.warning("recorded only: %s %s of %s", kind, name, stack)
+    made.append(Record(kind, not_proved, stack, name))
+    _write_down()
+
+
 def _recorder(kind: str) -> Create:
     def create(logical_id: str, properties: Properties, stack: str) -> Made:
-        log.warning("recorded only: %s %s of %s", kind, logical_id, stack)
-        made.append(Record(kind, stack, logical_id))
-        _write_down()
+        note(kind, NOT_PROVED[kind], stack, logical_id)
         if kind == "AWS::ApplicationAutoScaling::ScalableTarget":
             at_least(str(properties["ResourceId"]), int(properties["MinCapacity"]))
         return _names(kind, name_for(stack, logical_id), properties)
@@ -64,9 +77,10 @@ def _recorder(kind: str) -> Create:
 
 def _write_down() -> None:
     """For `python -m emulator status`, which is another process."""
-    counted = Counter(record.kind for record in made)
+    counted = Counter((record.kind, record.not_proved) for record in made)
     entries = [
-        {"kind": kind, "not_proved": NOT_PROVED[kind], "count": count} for kind, count in sorted(counted.items())
+        {"kind": kind, "not_proved": not_proved, "count": count}
+        for (kind, not_proved), count in sorted(counted.items())
     ]
     (folder() / "recorded.json").write_text(json.dumps(entries, indent=2), encoding="utf-8")
 

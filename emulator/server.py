@@ -19,22 +19,20 @@ def main() -> int:
         return 2
     from ministack.app import main as serve  # noqa: PLC0415 - only when the version is right
 
-    from emulator import (
-        account,
-        cloudformation,
-        database,
-        edge,
-        health,
-        recorded,
-        registry,
-        service_api,
-        tasks,
-        templates,
-    )  # noqa: PLC0415
+    # fmt: off
+    from emulator import (  # noqa: PLC0415
+        account, cloudformation, control, database, edge, functions, health, metrics, postgres, recorded, registry,
+        rotation, schedules, service_api, task_end, task_events, task_logs, task_start, tasks, templates,
+    )
     from emulator.resources import alarms, load_balancing, network, secrets, storage  # noqa: PLC0415
+    # fmt: on
 
-    parts = (templates, account, network, load_balancing, secrets, storage, alarms, recorded, registry, database, tasks)
-    for part in (*parts, service_api, health, edge, cloudformation):
+    types = (network, load_balancing, secrets, storage, alarms, recorded)
+    containers = (registry, postgres, database, tasks, task_start, task_logs, task_end)
+    events = (task_events, metrics, functions, schedules, rotation)
+    services = (service_api, health, edge)
+    parts = (templates, account, *types, *containers, *services, *events, control)
+    for part in (*parts, cloudformation):
         part.install()
     serve()
     return 0

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-from docker import errors
 from ministack.core.concurrency import resource_lock, spawn_background
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecs
 from ministack.services.cloudformation import provisioners
 
 from emulator.cloudformation import HANDLERS, Create, Made, Properties, off_loop, repair
-from emulator.settings import LABEL, port
-
-log = logging.getLogger("emulator")
+from emulator.task_end import stop_containers
+from emulator.task_logs import wait_for_last_words
 
 _KIND = "AWS::ECS::TaskDefinition"
 _AS_GIVEN = {"options", "Options", "dockerLabels", "DockerLabels"}
@@ -44,15 +41,9 @@ def stop(task: dict[str, Any], reason: str, code: str = "ServiceSchedulerInitiat
 
     def end() -> None:
         docker = ecs._get_docker()
-        definition = ecs._task_defs.get(ecs._resolve_td_key(task["taskDefinitionArn"])) or {}
-        timeouts = [container.get("stopTimeout", 30) for container in definition.get("containerDefinitions", [])]
-        for index, docker_id in enumerate(task.get("_docker_ids") or []):
-            try:
-                container = docker.containers.get(docker_id)
-                container.stop(timeout=max(timeouts, default=30))
-                task["containers"][index]["exitCode"] = container.wait()["StatusCode"]
-            except errors.APIError as error:
-                log.info("container %s: %s", docker_id, error)
+        stop_containers(task, docker)
+        for docker_id in task.get("_docker_ids") or []:
+            wait_for_last_words(docker_id)
         ecs._mark_task_stopped(task["taskArn"], task, reason, code)
         ecs._cleanup_task_resources(task, docker)
 
@@ -120,12 +111,11 @@ def _give_credentials() -> None:
 
 
 def _keep_to_the_definition() -> None:
-    """The entry point, the user, the read-only root, the writable volumes, the init process, the memory."""
+    """The entry point, the user, the read-only root, the init process, the memory."""
     build = ecs._build_run_kwargs
 
     def repaired(container: dict[str, Any], definition: dict[str, Any], *rest: Any) -> dict[str, Any]:
         options: dict[str, Any] = build(container, definition, *rest)
-        options["labels"] = {**options["labels"], LABEL: str(port())}
         if container.get("entryPoint"):
             options["entrypoint"] = container["entryPoint"]
         if container.get("user"):
@@ -134,14 +124,8 @@ def _keep_to_the_definition() -> None:
             options["working_dir"] = container["workingDirectory"]
         options["read_only"] = bool(container.get("readonlyRootFilesystem"))
         options["init"] = bool((container.get("linuxParameters") or {}).get("initProcessEnabled"))
-        # A volume of Fargate without a host is an empty folder that everybody in the task may write.
-        options["tmpfs"] = {
-            point["containerPath"]: "rw,mode=1777"
-            for point in container.get("mountPoints", [])
-            if not point.get("readOnly")
-        }
         if memory := container.get("memory") or definition.get("memory"):
-            options["mem_limit"] = f"{int(memory)}m"
+            options["mem_limit"] = options["memswap_limit"] = f"{int(memory)}m"
         return options
 
     ecs._build_run_kwargs = repaired
