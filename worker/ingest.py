@@ -34,6 +34,9 @@ ANALYZE_AFTER_ROWS = 100_000
 
 FAILURES_SHOWN = 20
 
+# So many new files are listed before they are loaded: a listing may be longer than the memory is large.
+FILES_AT_ONCE = 10_000
+
 Pending = tuple[ListedFile, Known | None]
 """A file to be loaded, and what the ledger says of its last version."""
 
@@ -54,8 +57,8 @@ class Stop(Protocol):
 class Display(Protocol):
     """Shown to a person while the pass runs."""
 
-    def begin(self, files: int, size: int) -> None:
-        """So many files of so many bytes in all are going to be read."""
+    def found(self, files: int, size: int) -> None:
+        """So many more files, of so many bytes together, are going to be read."""
 
     def advance(self, size: int) -> None:
         """So many more bytes have been read."""
@@ -220,11 +223,6 @@ def _end(connection: Connection, this: Pass) -> None:
 
 
 def _load_all(engine: Engine, source: Source, settings: IngestSettings, this: Pass, run: _Run) -> None:
-    with _connected(engine) as connection:
-        pending = _list_new(connection, source, this, retry_failed=run.retry_failed)
-        # Whoever asks the API while the pass runs can see how far it is.
-        connection.execute("UPDATE ingestion SET files_found = %s WHERE id = %s", (this.files_found, this.id))
-    run.display.begin(len(pending), sum(file.size for file, _ in pending))
     options = ReadOptions(settings.source.daily_summaries_units)
     counting = threading.Lock()
 
@@ -242,9 +240,16 @@ def _load_all(engine: Engine, source: Source, settings: IngestSettings, this: Pa
                     run.display.finished(outcome)
                     _log_file(outcome)
 
-    by_station, others = _in_order(pending)
-    # While the server stores the rows of one file, the next one is read: so two do more than twice what one does.
-    _in_threads(min(settings.jobs, len(by_station)), work, iter(by_station), run.ending)
+    others: list[Pending] = []
+    with _connected(engine) as connection:
+        for pending in _new_files(connection, source, this, retry_failed=run.retry_failed):
+            # Whoever asks the API while the pass runs can see how far it is.
+            connection.execute("UPDATE ingestion SET files_found = %s WHERE id = %s", (this.files_found, this.id))
+            run.display.found(len(pending), sum(file.size for file, _ in pending))
+            by_station, rest = _in_order(pending)
+            others += rest
+            # While the server stores the rows of one file, the next one is read: two do more than twice what one does.
+            _in_threads(min(settings.jobs, len(by_station)), work, iter(by_station), run.ending)
     work(iter([others]))
     if this.rows_inserted + this.rows_updated >= ANALYZE_AFTER_ROWS:
         with _connected(engine) as connection:
@@ -288,8 +293,8 @@ def _in_threads(
         job.result()
 
 
-def _list_new(connection: Connection, source: Source, this: Pass, *, retry_failed: bool) -> list[Pending]:
-    """The files whose present version is not in the ledger, each with its newest entry there."""
+def _new_files(connection: Connection, source: Source, this: Pass, *, retry_failed: bool) -> Iterator[list[Pending]]:
+    """The files whose present version is not in the ledger, each with its newest entry there; some at a time."""
     pending: list[Pending] = []
     for page in source.pages():
         known = known_files(connection, [file.uri for file in page])
@@ -301,7 +306,10 @@ def _list_new(connection: Connection, source: Source, this: Pass, *, retry_faile
                 this.failed_before += entry.status == "failed"
             else:
                 pending.append((file, entry))
-    return pending
+        if len(pending) >= FILES_AT_ONCE:
+            yield pending
+            pending = []
+    yield pending
 
 
 def _is_recorded(file: ListedFile, known: Known) -> bool:
@@ -314,10 +322,9 @@ def _is_recorded(file: ListedFile, known: Known) -> bool:
 
 
 def _publish(connection: Connection, settings: IngestSettings, this: Pass) -> None:
-    with connection.transaction():  # a cursor on the server needs one
-        versions = dict(recorded_versions(connection, this.source))
     try:
-        publish_manifest(settings.source, versions, now())
+        with connection.transaction():  # a cursor on the server needs one
+            publish_manifest(settings.source, recorded_versions(connection, this.source), now())
     except PublishError as error:
         this.status, this.error = "failed", str(error)
         log.error("%s", error, extra={"action": "manifest_failed"})

@@ -19,7 +19,9 @@ from tests.integration.ingesting import (
     station_lines,
     statistics,
 )
+from worker import ingest as ingest_module
 from worker import load
+from worker.sources import folder as folder_source
 
 
 @pytest.fixture
@@ -175,6 +177,19 @@ def test_what_a_file_says_nothing_about_is_left_alone(database: Database, folder
     ingest(database, folder)
     row = next(row for row in observations(database) if row[:2] == ("USC00000001", "2000-01-01"))
     assert row[2:] == (5, 4, 3, 12, None)
+
+
+def test_more_files_than_are_listed_at_once(database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_source, "PAGE_SIZE", 1)
+    monkeypatch.setattr(ingest_module, "FILES_AT_ONCE", 2)
+    # First in the order of the names, but of many stations, so it is loaded last and its value counts.
+    (folder / "2000.csv").write_text("USC00000003,20000101,TMAX,-7,,,0,\n")
+    done = ingest(database, folder)
+    assert (done.files_found, done.files_loaded) == (4, 4)
+    assert database.rows("SELECT files_found FROM ingestion") == [(4,)]
+    assert ledger(database)[-1][0] == "2000.csv"
+    assert [row[2] for row in observations(database) if row[:2] == ("USC00000003", "2000-01-01")] == [-7]
+    assert ingest(database, folder).files_unchanged == 4
 
 
 def test_real_files(database: Database, weather_data: Callable[[str], Path]) -> None:

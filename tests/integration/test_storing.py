@@ -188,8 +188,9 @@ def test_the_report_says_what_a_person_wants_to_know(database: Database, tmp_pat
 def test_the_progress_bar_takes_all_that_a_pass_tells_it(database: Database, tmp_path: Any) -> None:
     bar = ProgressBar()
     bar.advance(10)
-    bar.begin(0, 0)
-    bar.begin(1, 100)
+    bar.found(0, 0)
+    bar.found(1, 100)
+    bar.found(1, 100)
     bar.advance(50)
     (tmp_path / "USC00000001.txt").write_text("20000101\t   10\t   20\t    0\n")
     assert ingest(database, tmp_path).files_loaded == 1
