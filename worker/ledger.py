@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import psycopg
 
-from worker.formats.batch import RejectedLine
+from worker.formats.batch import REJECTED_LINES_KEPT, RejectedLine
 from worker.sources import ListedFile
 
-REJECTED_LINES_KEPT = 1_000
 REJECTED_TEXT_KEPT = 500
 
 # The number spaces of our advisory locks (the first of two int4 keys), beside the migrations' one.
@@ -64,9 +63,9 @@ class Outcome:
         """Rows inserted or updated."""
         return self.rows_inserted + self.rows_updated
 
-    def reject(self, lines: Sequence[RejectedLine]) -> None:
-        """Count rejected lines, and keep the first of them."""
-        self.rows_rejected += len(lines)
+    def reject(self, lines: Sequence[RejectedLine], count: int) -> None:
+        """Count so many rejected lines, and keep the first of them, which are given."""
+        self.rows_rejected += count
         self.rejected.extend(lines[: REJECTED_LINES_KEPT - len(self.rejected)])
 
 

@@ -126,13 +126,12 @@ class Loader:
             staging.add(batch)
         if staging is not None:
             stored, outcome.rows_duplicate, contradicted, superseded = staging.store()
-            outcome.reject(superseded)
-            outcome.rows_rejected += contradicted - len(superseded)
+            outcome.reject(superseded, contradicted)
             outcome.warnings = staging.warnings()
             return stored
         rows = collector.rows()
         outcome.rows_duplicate = rows.duplicates
-        outcome.reject(rows.superseded)
+        outcome.reject(rows.superseded, rows.contradicted)
         outcome.warnings = rows.warnings
         lock_out_bulk(connection)
         return store_rows(connection, rows, self._stations.ids(connection, rows.stations))
@@ -140,16 +139,15 @@ class Loader:
     def _store_stations(
         self, connection: Connection, weather: WeatherFile, outcome: Outcome, advance: Advance
     ) -> Stored:
-        described: list[ghcn_stations.StationDescription] = []
-        read = 0
+        stored, read = Stored(), 0
         for piece, first_line in weather.pieces():
             advance(weather.size - read)
             read = weather.size
             batch = ghcn_stations.read(piece, first_line)
-            described += batch.stations
+            stored.add(store_stations(connection, batch.stations))
             outcome.rows_read += batch.lines_read
-            outcome.reject(batch.rejected)
-        return store_stations(connection, described)
+            outcome.reject(batch.rejected, batch.rejected_count)
+        return stored
 
     def _record_failure(self, connection: Connection, outcome: Outcome, status: str, error: str) -> Outcome:
         """Record that nothing of the file was loaded, and why."""
@@ -164,7 +162,7 @@ class Loader:
 def _count(outcome: Outcome, batch: Batch) -> None:
     outcome.rows_read += batch.lines_read
     outcome.values_flagged += batch.flagged
-    outcome.reject(batch.rejected)
+    outcome.reject(batch.rejected, batch.rejected_count)
     if len(batch.day):
         first, last = _date(batch.day.min()), _date(batch.day.max())
         outcome.first_date = min(outcome.first_date or first, first)

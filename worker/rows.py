@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.formats.batch import ABSENT, COLUMNS, MISSING, Batch, RejectedLine
+from worker.formats.batch import ABSENT, COLUMNS, MISSING, REJECTED_LINES_KEPT, Batch, RejectedLine
 
 _UNITS = {"tmax": "tenths of a degree C", "tmin": "tenths of a degree C", "prcp": "tenths of a mm"}
 _UNITS |= {"snow": "mm", "snwd": "mm"}
@@ -23,7 +23,8 @@ class Rows:
     values: int16, shape (n, 5), columns as in COLUMNS, MISSING where there is none
     columns: those of COLUMNS that the file says anything about; the others are none of its business
     duplicates: lines that repeat what the file says elsewhere
-    superseded: lines that a later line of the file contradicts
+    contradicted: lines that a later line of the file contradicts
+    superseded: the first REJECTED_LINES_KEPT of those
     """
 
     stations: list[str]
@@ -32,6 +33,7 @@ class Rows:
     values: NDArray[np.int16]
     columns: tuple[str, ...]
     duplicates: int
+    contradicted: int
     superseded: list[RejectedLine]
 
     @property
@@ -65,7 +67,7 @@ class Collector:
     def rows(self) -> Rows:
         """All that was added, put together."""
         if not self._batches:
-            return Rows([], _none(np.int32), _none(np.int32), np.empty((0, len(COLUMNS)), np.int16), (), 0, [])
+            return Rows([], _none(np.int32), _none(np.int32), np.empty((0, len(COLUMNS)), np.int16), (), 0, 0, [])
         station = np.concatenate([station for station, _ in self._batches])
         day = np.concatenate([batch.day for _, batch in self._batches])
         values = np.concatenate([batch.values for _, batch in self._batches])
@@ -90,7 +92,7 @@ def combine(
     key = (station.astype(np.int64) << 32) + day
     step = np.diff(key)
     if np.all(step > 0):
-        return Rows(stations, station, day, np.where(values == ABSENT, MISSING, values), columns, 0, [])
+        return Rows(stations, station, day, np.where(values == ABSENT, MISSING, values), columns, 0, 0, [])
     if np.any(step < 0):
         order = np.argsort(key, kind="stable")  # stable: the lines of one day stay in the order of the file
         key, station, day, values, line = key[order], station[order], day[order], values[order], line[order]
@@ -110,14 +112,16 @@ def combine(
         other = earlier[values[earlier, column] != combined[group[earlier], column]]
         contradicted[other] = True
         superseded_by[other] = line[last[group[other]]]
+    rows = np.flatnonzero(contradicted)
+    first_rows = rows[np.argsort(line[rows], kind="stable")][:REJECTED_LINES_KEPT]
     superseded = [
         superseded_line(
             stations[station[row]], int(day[row]), values[row].tolist(), int(line[row]), int(superseded_by[row])
         )
-        for row in np.flatnonzero(contradicted)
+        for row in first_rows
     ]
     duplicates = int(np.count_nonzero(repeated & ~contradicted))
-    return Rows(stations, station[first], day[first], combined, columns, duplicates, superseded)
+    return Rows(stations, station[first], day[first], combined, columns, duplicates, len(rows), superseded)
 
 
 def superseded_line(code: str, day: int, values: list[int | None], line: int, later: int) -> RejectedLine:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from worker import copy
-from worker.formats.batch import ABSENT, COLUMNS, MISSING, Batch, RejectedLine
-from worker.ledger import BULK_LOCK, REJECTED_LINES_KEPT, Connection
+from worker.formats.batch import ABSENT, COLUMNS, MISSING, REJECTED_LINES_KEPT, Batch, RejectedLine
+from worker.ledger import BULK_LOCK, Connection
 from worker.rows import superseded_line
 from worker.store import STAGED, Stations, Stored, copy_rows, merge
 

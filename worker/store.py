@@ -36,6 +36,12 @@ class Stored:
     updated: int = 0
     unchanged: int = 0
 
+    def add(self, other: Stored) -> None:
+        """Count what storing another part of the file changed."""
+        self.inserted += other.inserted
+        self.updated += other.updated
+        self.unchanged += other.unchanged
+
 
 class Stations:
     """The numbers of the stations, by their codes; those made in a transaction that is rolled back are forgotten."""

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.formats.batch import COLUMNS, MISSING, PHYSICAL_RANGE, Batch, RejectedLine
+from worker.formats.batch import COLUMNS, MISSING, PHYSICAL_RANGE, Batch
 from worker.formats.elements import (
     ELEMENTS,
     HIGHEST,
@@ -26,7 +26,8 @@ from worker.formats.elements import (
     one_value_rows,
 )
 from worker.formats.format import Format, ReadOptions
-from worker.formats.values import BOM, days_since_1970, out_of_range, parse_date, shown
+from worker.formats.rejects import Rejects
+from worker.formats.values import BOM, days_since_1970, out_of_range, parse_date
 
 HEADER = ("ID", "DATE", "ELEMENT", "DATA_VALUE", "M_FLAG", "Q_FLAG", "S_FLAG", "OBS_TIME")
 _NEEDED = {"ID", "DATE", "ELEMENT", "DATA_VALUE", "Q_FLAG"}
@@ -135,13 +136,13 @@ class _Rows:
             tuple[Indices, NDArray[np.int32], NDArray[np.int32], NDArray[np.int8], NDArray[np.int16]]
         ] = []
         self._single: list[tuple[int, int, int, int, int]] = []
-        self._rejected: list[RejectedLine] = []
+        self._rejects = Rejects()
         self._flagged = 0
         self.lines_read = 0
 
     def reject(self, number: int, line: bytes, reason: str) -> None:
         """Note that a line cannot be read."""
-        self._rejected.append(RejectedLine(number + self.first_line, shown(line), reason))
+        self._rejects.add(number + self.first_line, line, reason)
 
     def add(self, number: int, code: str, day: int, column: int, value: int, flagged: bool) -> None:
         """Take a single line."""
@@ -217,7 +218,9 @@ class _Rows:
         if not self._parts:
             empty = np.empty(0, np.int32)
             values = np.empty((0, len(COLUMNS)), np.int16)
-            return Batch(empty, empty, values, np.empty(0, np.int64), [], self.lines_read, self._rejected)
+            nothing = np.empty(0, np.int64)
+            rejects = self._rejects
+            return Batch(empty, empty, values, nothing, [], self.lines_read, rejects.lines, rejects.count)
         number, station, day, column, value = (np.concatenate(one) for one in zip(*self._parts, strict=True))
         if len(self._parts) > 1:
             order = np.argsort(number, kind="stable")
@@ -229,7 +232,8 @@ class _Rows:
             line=number + self.first_line,
             stations=list(self._codes),
             lines_read=self.lines_read,
-            rejected=self._rejected,
+            rejected=self._rejects.lines,
+            rejected_count=self._rejects.count,
             flagged=self._flagged,
         )
 

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.formats.batch import ABSENT, COLUMNS, MISSING, PHYSICAL_RANGE, Batch, RejectedLine
+from worker.formats.batch import ABSENT, COLUMNS, MISSING, PHYSICAL_RANGE, Batch
 from worker.formats.format import Format, ReadOptions, UnrecognisedFileError
+from worker.formats.rejects import Rejects
 from worker.formats.values import BOM, days_since_1970, name_of, out_of_range, parse_date, shown
 
 FIELDS = ("tmax", "tmin", "prcp")
@@ -72,7 +73,7 @@ class StationFileReader:
             day, values, good = _padded_lines(data.reshape(-1, _WIDTH))
             if good.all():
                 return self._batch(
-                    day, values, np.arange(first_line, first_line + len(day), dtype=np.int64), len(day), []
+                    day, values, np.arange(first_line, first_line + len(day), dtype=np.int64), len(day), Rejects()
                 )
         ends = np.flatnonzero(data == ord("\n")) + 1
         if not len(ends) or ends[-1] != len(data):
@@ -93,7 +94,7 @@ class StationFileReader:
         others: NDArray[np.int64],
     ) -> Batch:
         index, day, values = padded
-        rejected: list[RejectedLine] = []
+        rejects = Rejects()
         read: list[tuple[int, int, list[int]]] = []
         for number in others.tolist():
             line = piece[starts[number] : ends[number]].rstrip(b"\r\n")
@@ -104,14 +105,14 @@ class StationFileReader:
             try:
                 read.append((number, *_parse(line)))
             except ValueError as error:
-                rejected.append(RejectedLine(first_line + number, shown(line), str(error)))
+                rejects.add(first_line + number, line, str(error))
         if read:
             index = np.concatenate((index, [number for number, _, _ in read]))
             day = np.concatenate((day, np.array([one for _, one, _ in read], np.int32)))
             values = np.concatenate((values, np.array([one for _, _, one in read], np.int16)))
             order = np.argsort(index)
             index, day, values = index[order], day[order], values[order]
-        return self._batch(day, values, index + first_line, len(day) + len(rejected), rejected)
+        return self._batch(day, values, index + first_line, len(day) + rejects.count, rejects)
 
     def _batch(
         self,
@@ -119,9 +120,10 @@ class StationFileReader:
         values: NDArray[np.int16],
         line: NDArray[np.int64],
         lines_read: int,
-        rejected: list[RejectedLine],
+        rejects: Rejects,
     ) -> Batch:
-        return Batch(np.zeros(len(day), np.int32), day, values, line, [self._code], lines_read, rejected)
+        station = np.zeros(len(day), np.int32)
+        return Batch(station, day, values, line, [self._code], lines_read, rejects.lines, rejects.count)
 
 
 def _padded_lines(lines: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.bool_]]:
