@@ -77,7 +77,10 @@ def test_a_revised_file_changes_its_rows_and_only_those(database: Database, fold
     days[3] = (days[3][0], 333, days[3][2], days[3][3])
     days[5] = (days[5][0], -9999, -9999, -9999)
     rewrite(folder / "USC00000001.txt", station_lines(days))
-    versions = "SELECT xmin::text FROM yearly_statistics ORDER BY station_id, year"
+    versions = (
+        "SELECT yearly_statistics.xmin::text FROM yearly_statistics "
+        "JOIN station ON station.id = station_id ORDER BY code, year"
+    )
     before = database.rows(versions)
     done = ingest(database, folder)
     assert (done.rows_inserted, done.rows_updated, done.rows_unchanged) == (0, 2, 670)
