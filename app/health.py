@@ -17,9 +17,11 @@ from database.migrate import known_revisions
 
 blueprint = Blueprint("Health", __name__, url_prefix="/health", description="For load balancers and supervisors")
 
+_EXAMPLE = {"status": "live", "version": "0.1.0", "revision": "5ded7a0f1b8c"}
+
 
 @blueprint.route("/live")
-@blueprint.response(200, Health, description="The process answers", example={"status": "live", "version": "0.1.0"})
+@blueprint.response(200, Health, description="The process answers", example=_EXAMPLE)
 @problems()
 def live() -> Response:
     """The process is up
@@ -55,6 +57,7 @@ def _outdated() -> frozenset[str]:
 
 
 def _health(status: str) -> Response:
-    response = json_response({"status": status, "version": runtime.__version__})
+    revision = state().settings.revision
+    response = json_response({"status": status, "version": runtime.__version__, "revision": revision})
     response.headers["Cache-Control"] = "no-store"
     return response

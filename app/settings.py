@@ -68,6 +68,12 @@ class ApiSettings:
     database: DatabaseSettings = dataclasses.field(default_factory=DatabaseSettings)
     log: LogSettings = dataclasses.field(default_factory=LogSettings)
     server: ServerSettings = dataclasses.field(default_factory=ServerSettings)
+    revision: str = variable(
+        "WINDSOCK_REVISION",
+        holds="the commit that the program was built from, for /health; an image has its own",
+        parse=str,
+        default="unknown",
+    )
     statement_timeout_ms: int = variable(
         "WINDSOCK_API_STATEMENT_TIMEOUT_MS",
         holds="milliseconds after which PostgreSQL ends a query of a page, 100 to 600000",

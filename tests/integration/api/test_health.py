@@ -17,6 +17,7 @@ def test_live_and_ready(client: FlaskClient) -> None:
     for path, status in (("/health/live", "live"), ("/health/ready", "ready")):
         response = client.get(path)
         assert (response.status_code, response.json["status"]) == (200, status)
+        assert response.json["revision"] == "unknown"  # an image has its own
         assert response.headers["Cache-Control"] == "no-store"
 
 
