@@ -18,8 +18,9 @@ from worker.sources import FileUnavailableError, ListedFile, Source
 from worker.staging import Staging
 from worker.store import Stations, Stored, lock_out_bulk, store_rows, store_stations
 
-# About 80 bytes a row while they are put together. A hundred years of one station are 36,500 days.
-ROWS_IN_MEMORY = 250_000
+# About 150 bytes a row while they are put together, in each of the jobs. A hundred years of one station are 36,500
+# days: with a row for each of five elements, 182,500.
+ROWS_IN_MEMORY = 185_000
 
 Advance = Callable[[int], None]
 """Told of the bytes read since the last call. Called between pieces, so it may also raise to stop a load."""

@@ -63,15 +63,21 @@ class Collector:
         for _, batch in self._batches:
             take(batch)
         self._batches.clear()
+        self.stations.clear()
 
     def rows(self) -> Rows:
-        """All that was added, put together."""
+        """All that was added, put together; it is handed over and no longer held."""
         if not self._batches:
             return Rows([], _none(np.int32), _none(np.int32), np.empty((0, len(COLUMNS)), np.int16), (), 0, 0, [])
-        station = np.concatenate([station for station, _ in self._batches])
-        day = np.concatenate([batch.day for _, batch in self._batches])
-        values = np.concatenate([batch.values for _, batch in self._batches])
-        line = np.concatenate([batch.line for _, batch in self._batches])
+        batches, self._batches = self._batches, []
+        joined = [
+            np.concatenate([station for station, _ in batches]),
+            np.concatenate([batch.day for _, batch in batches]),
+            np.concatenate([batch.values for _, batch in batches]),
+            np.concatenate([batch.line for _, batch in batches]),
+        ]
+        del batches  # and nothing else holds what is sorted into new arrays below
+        line, values, day, station = (joined.pop() for _ in range(4))
         return combine(list(self.stations), station, day, values, line)
 
 
@@ -90,12 +96,13 @@ def combine(
     spoken_of = (values != ABSENT).any(axis=0)
     columns = tuple(column for column, given in zip(COLUMNS, spoken_of, strict=True) if given)
     key = (station.astype(np.int64) << 32) + day
-    step = np.diff(key)
-    if np.all(step > 0):
+    if np.all(key[1:] > key[:-1]):
         return Rows(stations, station, day, np.where(values == ABSENT, MISSING, values), columns, 0, 0, [])
-    if np.any(step < 0):
+    if np.any(key[1:] < key[:-1]):
         order = np.argsort(key, kind="stable")  # stable: the lines of one day stay in the order of the file
-        key, station, day, values, line = key[order], station[order], day[order], values[order], line[order]
+        key, station, day = key[order], station[order], day[order]
+        values, line = values[order], line[order]
+        del order
     first = np.flatnonzero(np.diff(key, prepend=key[0] - 1))
     group = np.cumsum(np.diff(key, prepend=key[0]) != 0)
     combined = np.full((len(first), len(COLUMNS)), MISSING, np.int16)

@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import psycopg
+from psycopg import sql
+
+# A source of station-years that are parameters: a list of the stations' numbers and one of the years.
+LISTED = sql.SQL("unnest(%s::integer[], %s::smallint[])")
 
 # The lateral form reads just the index range of each station-year: one costs a millisecond, however large the table.
 _CALCULATE = """
@@ -21,7 +25,7 @@ SELECT touched.station_id, touched.year,
        round(tmin_sum::numeric / nullif(tmin_days, 0) / 10, 2),
        round(prcp_sum::numeric / 100, 2),
        days, tmax_days, tmin_days, prcp_days
-FROM unnest(%s::integer[], %s::smallint[]) AS touched (station_id, year)
+FROM {touched} AS touched (station_id, year)
 CROSS JOIN LATERAL (
     SELECT count(*) AS days,
            sum(tmax) AS tmax_sum, count(tmax) AS tmax_days,
@@ -43,7 +47,11 @@ ON CONFLICT (station_id, year) DO UPDATE SET
 
 
 def calculate(
-    connection: psycopg.Connection[tuple[object, ...]], station_ids: Sequence[int], years: Sequence[int]
+    connection: psycopg.Connection[tuple[object, ...]], touched: sql.Composable, parameters: Sequence[object] = ()
 ) -> None:
-    """Calculate the statistics of the station-years anew; the two sequences are of the same length."""
-    connection.execute(_CALCULATE, (list(station_ids), list(years)))
+    """Calculate the statistics of station-years anew.
+
+    `touched` is what a FROM may hold, each station-year once, with station_id and year as its first columns: a table or
+    `LISTED`.
+    """
+    connection.execute(sql.SQL(_CALCULATE).format(touched=touched), parameters)

@@ -28,6 +28,13 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged (
 """
 
 
+# The station-years that a file has changed, with how many of their rows: of a file of all stations they are millions.
+_TOUCHED = """
+CREATE TEMPORARY TABLE IF NOT EXISTS touched (station_id integer, year smallint, inserted bigint, changed bigint)
+ON COMMIT DELETE ROWS
+"""
+
+
 @dataclasses.dataclass
 class Stored:
     """What storing a file changed in the tables."""
@@ -43,6 +50,10 @@ class Stored:
         self.unchanged += other.unchanged
 
 
+# GHCN-Daily has 130,000 stations. What is forgotten is asked for again.
+STATIONS_IN_MEMORY = 150_000
+
+
 class Stations:
     """The numbers of the stations, by their codes; those made in a transaction that is rolled back are forgotten."""
 
@@ -52,6 +63,8 @@ class Stations:
 
     def ids(self, connection: Connection, codes: Sequence[str]) -> NDArray[np.int32]:
         """The numbers of the stations, made for those that have none yet; int32, in the order of the codes."""
+        if len(self._committed) + len(self._pending) > STATIONS_IN_MEMORY:
+            self._committed, self._pending = {}, {}
         unknown = [code for code in codes if code not in self._committed and code not in self._pending]
         if unknown:
             # Looked up first: an insert that meets a conflict would use up a number all the same.
@@ -107,7 +120,7 @@ def store_rows(connection: Connection, rows: Rows, station_ids: NDArray[np.int32
     copy_rows(connection, "observation", rows.columns, copy.binary_rows(ids, day, chosen, int(MISSING)))
     years = day.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int32) + 1970
     first = np.flatnonzero((np.diff(ids, prepend=-1) != 0) | (np.diff(years, prepend=-1) != 0))
-    statistics.calculate(connection, ids[first].tolist(), years[first].tolist())
+    statistics.calculate(connection, statistics.LISTED, (ids[first].tolist(), years[first].tolist()))
     return Stored(inserted=len(day))
 
 
@@ -163,6 +176,7 @@ def merge(
             WHEN NOT MATCHED THEN INSERT (station_id, date, {names}) VALUES (new.station_id, new.date, {new})
             RETURNING merge_action() AS action, old.station_id, extract(year FROM old.date)::smallint AS year
         )
+        INSERT INTO touched
         SELECT station_id, year, count(*) FILTER (WHERE action = 'INSERT'), count(*) FROM changed GROUP BY 1, 2
         """
     ).format(
@@ -173,10 +187,14 @@ def merge(
         new=sql.SQL(", ").join(sql.SQL("new.{}").format(name) for name in names),
         assignments=sql.SQL(", ").join(sql.SQL("{0} = new.{0}").format(name) for name in names),
     )
-    touched: list[tuple[int, int, int, int]] = connection.execute(statement, parameters).fetchall()  # type: ignore[assignment]
-    if touched:
-        statistics.calculate(connection, [row[0] for row in touched], [row[1] for row in touched])
-    changed, inserted = sum(row[3] for row in touched), sum(row[2] for row in touched)
+    connection.execute(_TOUCHED)
+    connection.execute(statement, parameters)
+    statistics.calculate(connection, sql.Identifier("touched"))
+    counted = connection.execute(
+        "SELECT coalesce(sum(inserted), 0)::bigint, coalesce(sum(changed), 0)::bigint FROM touched"
+    ).fetchone()
+    assert counted is not None
+    inserted, changed = int(counted[0]), int(counted[1])  # type: ignore[call-overload]  # counts
     return Stored(inserted, changed - inserted, total - changed)
 
 

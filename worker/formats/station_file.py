@@ -81,7 +81,9 @@ class StationFileReader:
         starts = np.concatenate(([0], ends[:-1]))
         padded = np.flatnonzero((ends - starts == _WIDTH) & (data[ends - 1] == ord("\n")))
         day, values, good = _padded_lines(data[starts[padded][:, None] + np.arange(_WIDTH)])
-        others = np.setdiff1d(np.arange(len(starts)), padded[good], assume_unique=True)
+        other = (ends - starts > 1) | (data[starts] != ord("\n"))  # not an empty line
+        other[padded[good]] = False
+        others = np.flatnonzero(other)
         return self._with_others(piece, first_line, (padded[good], day[good], values[good]), starts, ends, others)
 
     def _with_others(
