@@ -15,7 +15,8 @@ from bench.server import Server
 from database import roles
 from database.engine import create_engine
 from runtime.environment import load
-from worker.ingest import Pass, run_pass
+from worker.ingest import run_pass
+from worker.passes import Pass
 from worker.report import NoDisplay
 from worker.settings import IngestSettings
 from worker.stop import StopRequest

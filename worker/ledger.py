@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from worker.formats.batch import REJECTED_LINES_KEPT, RejectedLine
 from worker.sources import ListedFile
@@ -31,6 +33,10 @@ class Known:
     format: str | None
     status: str
     error: str | None
+
+
+Pending = tuple[ListedFile, Known | None]
+"""A file to be loaded, and what the ledger says of its last version."""
 
 
 @dataclasses.dataclass
@@ -62,6 +68,11 @@ class Outcome:
     def rows_changed(self) -> int:
         """Rows inserted or updated."""
         return self.rows_inserted + self.rows_updated
+
+    def fail(self, status: Literal["failed", "interrupted"], error: str) -> None:
+        """Note that nothing of the file is loaded, and why."""
+        self.status, self.error = status, error
+        self.size = self.file.size
 
     def reject(self, lines: Sequence[RejectedLine], count: int) -> None:
         """Count so many rejected lines, and keep the first of them, which are given."""
@@ -120,10 +131,36 @@ def still_modified_at(connection: Connection, known: Known, modified_at: datetim
     )
 
 
-def record(connection: Connection, ingestion_id: int, outcome: Outcome) -> None:
-    """Write the ledger's entry for a file, with its rejected lines."""
-    outcome.finished_at = now()
-    columns = {
+def record(connection: Connection, ingestion_id: int, outcomes: Sequence[Outcome]) -> None:
+    """Write the ledger's entries for files, in their order, with their rejected lines."""
+    if not outcomes:
+        return
+    finished_at = now()
+    for outcome in outcomes:
+        outcome.finished_at = finished_at
+    entries = [_entry(ingestion_id, outcome) for outcome in outcomes]
+    names = ", ".join(entries[0])
+    added = connection.execute(
+        f"INSERT INTO source_file ({names}) "  # noqa: S608  # our own names
+        f"SELECT {names} FROM jsonb_populate_recordset(NULL::source_file, %s) RETURNING uri, id",
+        (Jsonb(entries),),
+    ).fetchall()
+    numbers: dict[object, object] = dict(added)  # type: ignore[arg-type]  # uri and id
+    rejected = [
+        (numbers[outcome.file.uri], one.line, _storable(one.text)[:REJECTED_TEXT_KEPT], _storable(one.reason))
+        for outcome in outcomes
+        for one in sorted(outcome.rejected, key=lambda one: one.line)
+    ]
+    if rejected:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO rejected_line (source_file_id, line, text, reason) VALUES (%s, %s, %s, %s)", rejected
+            )
+
+
+def _entry(ingestion_id: int, outcome: Outcome) -> dict[str, object]:
+    """The row of `source_file`, as JSON has it."""
+    columns: dict[str, object] = {
         "ingestion_id": ingestion_id,
         "uri": outcome.file.uri,
         "version": outcome.version,
@@ -146,21 +183,7 @@ def record(connection: Connection, ingestion_id: int, outcome: Outcome) -> None:
         "started_at": outcome.started_at,
         "finished_at": outcome.finished_at,
     }
-    names, places = ", ".join(columns), ", ".join(["%s"] * len(columns))
-    added = connection.execute(
-        f"INSERT INTO source_file ({names}) VALUES ({places}) RETURNING id",  # noqa: S608  # our own names
-        list(columns.values()),
-    ).fetchone()
-    assert added is not None
-    if outcome.rejected:
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO rejected_line (source_file_id, line, text, reason) VALUES (%s, %s, %s, %s)",
-                [
-                    (added[0], one.line, _storable(one.text)[:REJECTED_TEXT_KEPT], _storable(one.reason))
-                    for one in sorted(outcome.rejected, key=lambda one: one.line)
-                ],
-            )
+    return {name: one.isoformat() if isinstance(one, datetime.date) else one for name, one in columns.items()}
 
 
 def _storable(text: str) -> str:

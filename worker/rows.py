@@ -51,12 +51,15 @@ class Collector:
         self._batches: list[tuple[NDArray[np.int32], Batch]] = []
         self.size = 0
 
-    def add(self, batch: Batch) -> None:
-        """Take the next batch of the file."""
+    def add(self, batch: Batch, room: int) -> bool:
+        """Take the next batch of the file, unless it makes more rows than there is room for."""
+        if self.size + len(batch.day) > room:
+            return False
         numbers = [self.stations.setdefault(code, len(self.stations)) for code in batch.stations]
         if len(batch.day):
             self._batches.append((np.array(numbers, np.int32)[batch.station], batch))
             self.size += len(batch.day)
+        return True
 
     def drain(self, take: Callable[[Batch], None]) -> None:
         """Hand over the batches in their order, and keep none."""

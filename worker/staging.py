@@ -67,8 +67,16 @@ class Staging:
         assert counted is not None
         total, *given = counted
         columns = [column for column, spoken_of in zip(COLUMNS, given, strict=True) if spoken_of]
-        stored = merge(self._connection, sql.Identifier("reduced"), columns, total)  # type: ignore[arg-type]  # a count
-        return stored, duplicates, contradicted, superseded
+        if not columns:
+            return Stored(), duplicates, contradicted, superseded
+        merge(self._connection, sql.Identifier("reduced"), columns)
+        stored = self._connection.execute(
+            "SELECT coalesce(sum(inserted), 0)::bigint, coalesce(sum(changed - inserted), 0)::bigint, "
+            "%s - coalesce(sum(changed), 0)::bigint FROM touched",
+            (total,),
+        ).fetchone()
+        assert stored is not None
+        return Stored(*stored), duplicates, contradicted, superseded  # type: ignore[arg-type]  # counts
 
     def warnings(self) -> int:
         """Days of the stored rows whose maximum temperature is below their minimum."""

@@ -28,13 +28,6 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged (
 """
 
 
-# The station-years that a file has changed, with how many of their rows: of a file of all stations they are millions.
-_TOUCHED = """
-CREATE TEMPORARY TABLE IF NOT EXISTS touched (station_id integer, year smallint, inserted bigint, changed bigint)
-ON COMMIT DELETE ROWS
-"""
-
-
 @dataclasses.dataclass
 class Stored:
     """What storing a file changed in the tables."""
@@ -91,37 +84,78 @@ class Stations:
         self._pending.clear()
 
 
-def store_rows(connection: Connection, rows: Rows, station_ids: NDArray[np.int32]) -> Stored:
-    """Store the rows of a file and calculate the statistics that they touch; `station_ids` belong to `rows.stations`.
+def store_rows(connection: Connection, files: Sequence[Rows], stations: Stations) -> list[Stored]:
+    """Store the rows of files and calculate the statistics that they touch; what was stored of each of the files.
 
-    What the file says nothing about stays as it is.
+    The files speak of the same columns, and no two of them of the same station. What they say nothing about stays as it
+    is.
     """
-    if not len(rows.day):
-        return Stored()
+    station_ids = stations.ids(connection, [code for rows in files for code in rows.stations])
     _lock_stations(connection, station_ids)
-    ids = station_ids[rows.station]
-    day, values = rows.day, rows.values
+    ids_of = np.split(station_ids, np.cumsum([len(rows.stations) for rows in files])[:-1])
+    ids = np.concatenate([own[rows.station] for own, rows in zip(ids_of, files, strict=True)])
+    day, values = np.concatenate([rows.day for rows in files]), np.concatenate([rows.values for rows in files])
     if np.any(np.diff(ids) < 0):
         order = np.lexsort((day, ids))
         ids, day, values = ids[order], day[order], values[order]
-    chosen = [values[:, COLUMNS.index(column)] for column in rows.columns]
     taken = connection.execute(
-        "SELECT EXISTS (SELECT FROM observation WHERE station_id = ANY(%s))", (station_ids.tolist(),)
-    ).fetchone()
-    if taken == (True,):
-        if len(day) <= ROWS_AS_PARAMETERS:
-            given = [ids.tolist(), day.tolist(), *(column.tolist() for column in chosen)]
-            return merge(connection, _given(rows.columns), rows.columns, len(day), given)
+        "SELECT id FROM unnest(%s::integer[]) AS id WHERE EXISTS (SELECT FROM observation WHERE station_id = id)",
+        (station_ids.tolist(),),
+    ).fetchall()
+    old = np.isin(ids, np.array(taken, np.int32))
+    inserted, changed = _copy_new(connection, files[0].columns, ids[~old], day[~old], values[~old]), {}
+    if old.any():
+        found = _merge_rows(connection, files[0].columns, ids[old], day[old], values[old])
+        inserted |= {number: count for number, count, _ in found}
+        changed = {number: count for number, _, count in found}
+    return [_stored(rows, own.tolist(), inserted, changed) for own, rows in zip(ids_of, files, strict=True)]
+
+
+def _stored(rows: Rows, station_ids: list[int], inserted: dict[int, int], changed: dict[int, int]) -> Stored:
+    """What was stored of a file, from the numbers of rows of each station."""
+    added = sum(inserted.get(number, 0) for number in station_ids)
+    updated = sum(changed[number] - inserted[number] for number in station_ids if number in changed)
+    return Stored(added, updated, len(rows.day) - added - updated)
+
+
+def _copy_new(
+    connection: Connection,
+    columns: Sequence[str],
+    ids: NDArray[np.int32],
+    day: NDArray[np.int32],
+    values: NDArray[np.int16],
+) -> dict[int, int]:
+    """Store rows of stations that have none yet, so that none can be in the way; the number of rows of each station."""
+    if not len(ids):
+        return {}
+    chosen = [values[:, COLUMNS.index(column)] for column in columns]
+    copy_rows(connection, "observation", columns, copy.binary_rows(ids, day, chosen, int(MISSING)))
+    statistics.calculate_from_rows(connection, ids, day, values)
+    numbers, counts = np.unique(ids, return_counts=True)
+    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+
+
+def _merge_rows(
+    connection: Connection,
+    columns: Sequence[str],
+    ids: NDArray[np.int32],
+    day: NDArray[np.int32],
+    values: NDArray[np.int16],
+) -> list[tuple[int, int, int]]:
+    """Bring the observations to what the rows say; of each station touched: its number, rows inserted, rows changed."""
+    chosen = [values[:, COLUMNS.index(column)] for column in columns]
+    if len(day) <= ROWS_AS_PARAMETERS:
+        given = [ids.tolist(), day.tolist(), *(column.tolist() for column in chosen)]
+        merge(connection, _given(columns), columns, given)
+    else:
         connection.execute(STAGED)
-        copy_rows(connection, "staged", rows.columns, copy.binary_rows(ids, day, chosen, int(MISSING)))
+        copy_rows(connection, "staged", columns, copy.binary_rows(ids, day, chosen, int(MISSING)))
         # Without the table's true size the planner may read all observations to change one of them.
         connection.execute("ANALYZE staged")
-        return merge(connection, sql.Identifier("staged"), rows.columns, len(day))
-    copy_rows(connection, "observation", rows.columns, copy.binary_rows(ids, day, chosen, int(MISSING)))
-    years = day.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int32) + 1970
-    first = np.flatnonzero((np.diff(ids, prepend=-1) != 0) | (np.diff(years, prepend=-1) != 0))
-    statistics.calculate(connection, statistics.LISTED, (ids[first].tolist(), years[first].tolist()))
-    return Stored(inserted=len(day))
+        merge(connection, sql.Identifier("staged"), columns)
+    return connection.execute(  # type: ignore[return-value]  # as selected
+        "SELECT station_id, sum(inserted)::bigint, sum(changed)::bigint FROM touched GROUP BY station_id"
+    ).fetchall()
 
 
 def lock_out_bulk(connection: Connection) -> None:
@@ -153,18 +187,13 @@ def copy_rows(connection: Connection, table: str, columns: Sequence[str], blocks
 
 
 def merge(
-    connection: Connection,
-    source: sql.Composable,
-    columns: Sequence[str],
-    total: int,
-    parameters: Sequence[object] = (),
-) -> Stored:
+    connection: Connection, source: sql.Composable, columns: Sequence[str], parameters: Sequence[object] = ()
+) -> None:
     """Bring the observations to what the source says, touching only the rows that differ, and so their statistics.
 
-    `source` is what a FROM may hold, with the columns station_id, date and `columns`, `total` the number of its rows.
+    `source` is what a FROM may hold, with the columns station_id, date and `columns`. What was changed is left in the
+    temporary table `touched`.
     """
-    if not total:
-        return Stored()
     names = [sql.Identifier(column) for column in columns]
     statement = sql.SQL(
         """
@@ -187,15 +216,9 @@ def merge(
         new=sql.SQL(", ").join(sql.SQL("new.{}").format(name) for name in names),
         assignments=sql.SQL(", ").join(sql.SQL("{0} = new.{0}").format(name) for name in names),
     )
-    connection.execute(_TOUCHED)
+    connection.execute(statistics.TOUCHED)
     connection.execute(statement, parameters)
-    statistics.calculate(connection, sql.Identifier("touched"))
-    counted = connection.execute(
-        "SELECT coalesce(sum(inserted), 0)::bigint, coalesce(sum(changed), 0)::bigint FROM touched"
-    ).fetchone()
-    assert counted is not None
-    inserted, changed = int(counted[0]), int(counted[1])  # type: ignore[call-overload]  # counts
-    return Stored(inserted, changed - inserted, total - changed)
+    statistics.calculate(connection)
 
 
 def _given(columns: Sequence[str]) -> sql.Composable:

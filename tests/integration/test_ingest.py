@@ -19,8 +19,7 @@ from tests.integration.ingesting import (
     station_lines,
     statistics,
 )
-from worker import ingest as ingest_module
-from worker import load
+from worker import jobs, load
 from worker.sources import folder as folder_source
 
 
@@ -184,7 +183,7 @@ def test_what_a_file_says_nothing_about_is_left_alone(database: Database, folder
 
 def test_more_files_than_are_listed_at_once(database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folder_source, "PAGE_SIZE", 1)
-    monkeypatch.setattr(ingest_module, "FILES_AT_ONCE", 2)
+    monkeypatch.setattr(jobs, "FILES_AT_ONCE", 2)
     # First in the order of the names, but of many stations, so it is loaded last and its value counts.
     (folder / "2000.csv").write_text("USC00000003,20000101,TMAX,-7,,,0,\n")
     done = ingest(database, folder)

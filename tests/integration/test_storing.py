@@ -61,7 +61,7 @@ def test_memory_and_the_server_put_a_file_together_alike(
     for staged in (False, True):
         stations = Stations()
         rows = collected([batch_of(before)])
-        store_rows(connection, rows, stations.ids(connection, rows.stations))
+        store_rows(connection, [rows], stations)
         if staged:
             staging = Staging(connection, stations)
             staging.add(batch_of(found[:cut]))
@@ -70,7 +70,7 @@ def test_memory_and_the_server_put_a_file_together_alike(
             warnings = staging.warnings()
         else:
             rows = collected([batch_of(found)])
-            stored = store_rows(connection, rows, stations.ids(connection, rows.stations))
+            [stored] = store_rows(connection, [rows], stations)
             duplicates, contradicted, superseded = rows.duplicates, len(rows.superseded), rows.superseded
             warnings = rows.warnings
         results.append(
@@ -100,7 +100,7 @@ def test_few_rows_and_many_are_merged_alike(
             stations = Stations()
             for part in (before, found):
                 rows = collected([batch_of(part)])
-                stored = store_rows(connection, rows, stations.ids(connection, rows.stations))
+                [stored] = store_rows(connection, [rows], stations)
             results.append((stored, content(connection), statistics(connection)))
         connection.rollback()
     assert results[0] == results[1]
