@@ -28,7 +28,8 @@ ANALYZE_AFTER_ROWS = 100_000
 # So many new files are listed before they are loaded: a listing may be longer than the memory is large.
 FILES_AT_ONCE = 10_000
 
-# Small files are loaded together, so many bytes of them: about seven station files of thirty years.
+# Small files are loaded together, so many of them, or so many bytes: about seven station files of thirty years.
+FILES_TOGETHER = 64
 BYTES_TOGETHER = 2 << 20
 
 
@@ -118,14 +119,19 @@ def _in_order(pending: list[Pending]) -> tuple[list[list[Pending]], list[Pending
 def _portions(groups: Iterable[list[Pending]]) -> list[list[Pending]]:
     """The groups of files put together to portions that go into one transaction, if what they hold lets them."""
     portions: list[list[Pending]] = []
-    size = BYTES_TOGETHER
+    size = 0
     for group in groups:
-        if size >= BYTES_TOGETHER:
+        if not portions or size >= BYTES_TOGETHER or len(portions[-1]) >= FILES_TOGETHER:
             portions.append([])
             size = 0
         portions[-1] += group
-        size += sum(file.size for file, _ in group)
+        size += sum(_new_bytes(file, known) for file, known in group)
     return portions
+
+
+def _new_bytes(file: ListedFile, known: Known | None) -> int:
+    """How much of a file is likely to be new: most files that have become longer have only got more lines."""
+    return file.size - known.size if known is not None and known.size < file.size else file.size
 
 
 def _in_threads(

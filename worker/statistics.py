@@ -57,7 +57,7 @@ _OF_TOUCHED = sql.SQL(
 )"""
 )
 
-_GIVEN = sql.SQL("unnest(%s::integer[], %s::smallint[], {})").format(sql.SQL(", ").join([sql.SQL("%s::bigint[]")] * 7))
+_GIVEN = sql.SQL("unnest(%b::integer[], %b::smallint[], {})").format(sql.SQL(", ").join([sql.SQL("%b::bigint[]")] * 7))
 
 
 def calculate(connection: psycopg.Connection[tuple[object, ...]]) -> None:

@@ -26,6 +26,7 @@ LONGEST_CODE = 64
 
 _WIDTH = 27  # with the line end
 _FIELD_STARTS = (9, 15, 21)
+_FEW = 20 * _WIDTH  # so few lines, such as the new ones of a day, are read faster one by one
 
 _LINE = re.compile(rb"(\d+)[ ]*\t[ ]*([+-]?\d+)[ ]*\t[ ]*([+-]?\d+)[ ]*\t[ ]*([+-]?\d+)[ ]*")
 
@@ -68,7 +69,7 @@ class StationFileReader:
     def read(self, piece: bytes, first_line: int) -> Batch:
         """The observations in a piece: see `Reader`."""
         data = np.frombuffer(piece, np.uint8)
-        if len(data) % _WIDTH == 0:
+        if len(data) % _WIDTH == 0 and len(data) >= _FEW:
             # The usual case: every line is padded, and then no line ends need be looked for.
             day, values, good = _padded_lines(data.reshape(-1, _WIDTH))
             if good.all():
@@ -79,7 +80,7 @@ class StationFileReader:
         if not len(ends) or ends[-1] != len(data):
             ends = np.append(ends, len(data))
         starts = np.concatenate(([0], ends[:-1]))
-        padded = np.flatnonzero((ends - starts == _WIDTH) & (data[ends - 1] == ord("\n")))
+        padded = np.flatnonzero((ends - starts == _WIDTH) & (data[ends - 1] == ord("\n")) & (len(data) >= _FEW))
         day, values, good = _padded_lines(data[starts[padded][:, None] + np.arange(_WIDTH)])
         other = (ends - starts > 1) | (data[starts] != ord("\n"))  # not an empty line
         other[padded[good]] = False
@@ -130,6 +131,8 @@ class StationFileReader:
 
 def _padded_lines(lines: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.bool_]]:
     """Days, values and which lines could be read, of lines of 27 bytes; shape (n, 27)."""
+    if not len(lines):
+        return np.empty(0, np.int32), np.empty((0, len(COLUMNS)), np.int16), np.empty(0, bool)
     columns = np.ascontiguousarray(lines.T)  # a column is read a dozen times: side by side that is much faster
     good = (columns[26] == ord("\n")) & (columns[8] == ord("\t"))
     good &= (columns[14] == ord("\t")) & (columns[20] == ord("\t"))
