@@ -12,8 +12,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from worker.jobs import Run, connected, load_new
-from worker.ledger import PASS_LOCK, Connection, now, recorded_versions
+from worker.ledger import PASS_LOCK, Connection, recorded_versions
 from worker.load import StoppedError
+from worker.outcome import now
 from worker.passes import Display, Pass, Stop
 from worker.publish import PublishError, publish_manifest
 from worker.settings import IngestSettings

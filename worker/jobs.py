@@ -14,8 +14,9 @@ from sqlalchemy import Engine
 
 from worker.formats import ReadOptions
 from worker.formats.station_file import ghcn_id
-from worker.ledger import Connection, Known, Outcome, Pending, known_files
+from worker.ledger import Connection, Known, Pending, known_files
 from worker.load import Loader, StoppedError
+from worker.outcome import Outcome
 from worker.passes import Display, Pass, Stop
 from worker.settings import IngestSettings
 from worker.sources import ListedFile, Source

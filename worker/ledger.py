@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-from worker.formats.batch import REJECTED_LINES_KEPT, RejectedLine
+from worker.outcome import Outcome, now
 from worker.sources import ListedFile
 
 REJECTED_TEXT_KEPT = 500
@@ -37,52 +36,6 @@ class Known:
 
 Pending = tuple[ListedFile, Known | None]
 """A file to be loaded, and what the ledger says of its last version."""
-
-
-@dataclasses.dataclass
-class Outcome:
-    """What became of one version of a file: the columns of `source_file`, and the lines for `rejected_line`."""
-
-    file: ListedFile
-    started_at: datetime.datetime
-    status: str = "loaded"
-    error: str | None = None
-    version: str = ""
-    size: int = 0
-    sha256: str | None = None
-    format: str | None = None
-    rows_read: int = 0
-    rows_inserted: int = 0
-    rows_updated: int = 0
-    rows_unchanged: int = 0
-    rows_rejected: int = 0
-    rows_duplicate: int = 0
-    values_flagged: int = 0
-    warnings: int = 0
-    first_date: datetime.date | None = None
-    last_date: datetime.date | None = None
-    finished_at: datetime.datetime | None = None
-    rejected: list[RejectedLine] = dataclasses.field(default_factory=list)
-
-    @property
-    def rows_changed(self) -> int:
-        """Rows inserted or updated."""
-        return self.rows_inserted + self.rows_updated
-
-    def fail(self, status: Literal["failed", "interrupted"], error: str) -> None:
-        """Note that nothing of the file is loaded, and why."""
-        self.status, self.error = status, error
-        self.size = self.file.size
-
-    def reject(self, lines: Sequence[RejectedLine], count: int) -> None:
-        """Count so many rejected lines, and keep the first of them, which are given."""
-        self.rows_rejected += count
-        self.rejected.extend(lines[: REJECTED_LINES_KEPT - len(self.rejected)])
-
-
-def now() -> datetime.datetime:
-    """The present time, in UTC."""
-    return datetime.datetime.now(datetime.UTC)
 
 
 def known_files(connection: Connection, uris: Sequence[str]) -> Mapping[str, Known]:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
 import psycopg
 
 from worker.formats import ReadOptions, UnrecognisedFileError, ghcn_stations
 from worker.formats.batch import Batch
 from worker.formats.pieces import UnreadableFileError
-from worker.ledger import FILE_LOCK, Connection, Outcome, Pending, known_files, now, record, still_modified_at
+from worker.large import store_any, store_new
+from worker.ledger import FILE_LOCK, Connection, Pending, known_files, record, still_modified_at
+from worker.outcome import Outcome, Stored, now
 from worker.reading import WeatherFile
-from worker.rows import Collector, Rows
+from worker.rows import Collector, Rows, without_runs
 from worker.sources import FileUnavailableError, ListedFile, Source
-from worker.staging import Staging
-from worker.store import Stations, Stored, lock_out_bulk, store_rows, store_stations
+from worker.store import Stations, lock_out_bulk, store_rows, store_stations
 
 # About 150 bytes a row while they are put together, in each of the jobs. A hundred years of one station are 36,500
 # days: with a row for each of five elements, 182,500.
@@ -34,6 +33,10 @@ class StoppedError(Exception):
 
 class _NotTogetherError(Exception):
     """The file cannot be stored in one go with those that were read before it."""
+
+
+class _NotNewError(Exception):
+    """The database has some of the rows of a large file already, or the file has them twice."""
 
 
 class _Held:
@@ -92,24 +95,24 @@ class Loader:
             done += len(outcomes)
 
     def _load_together(
-        self, connection: Connection, files: Sequence[Pending], advance: Advance
+        self, connection: Connection, files: Sequence[Pending], advance: Advance, *, are_new: bool = True
     ) -> Sequence[Outcome | None]:
         """Load the first of the files, and of the others as many as go together with it."""
         try:
-            with connection.transaction():
-                outcomes = self._load(connection, files, advance)
-            self._stations.committed()
+            with self._stations.transaction(), connection.transaction():
+                return self._load(connection, files, advance, are_new=are_new)
+        except _NotNewError:
+            return self._load_together(connection, files[:1], advance, are_new=False)
         except psycopg.Error as error:
             if connection.broken or connection.closed:
                 raise
             if len(files) > 1:  # one of them is the reason: the first is tried by itself
                 return self._load_together(connection, files[:1], advance)
-            outcomes = [self._record_refusal(connection, files[0][0], error)]
-        finally:
-            self._stations.rolled_back()
-        return outcomes
+            return [self._record_refusal(connection, files[0][0], error)]
 
-    def _load(self, connection: Connection, files: Sequence[Pending], advance: Advance) -> Sequence[Outcome | None]:
+    def _load(
+        self, connection: Connection, files: Sequence[Pending], advance: Advance, *, are_new: bool
+    ) -> Sequence[Outcome | None]:
         ours = _lock(connection, files)
         outcomes: list[Outcome | None] = []
         held = _Held()
@@ -125,12 +128,15 @@ class Loader:
                         assert known is not None
                         still_modified_at(connection, known, file.modified_at, file.version or known.version)
                         outcomes[-1] = None
-                    elif not self._read(connection, weather, outcome, advance, held):
+                    elif not self._read(connection, weather, outcome, advance, held, are_new=are_new):
                         break
             except _NotTogetherError:
                 outcomes.pop()
                 advance(-weather.size)  # it is going to be read again
                 break
+            except psycopg.errors.UniqueViolation as error:
+                advance(-weather.size)
+                raise _NotNewError from error
             except (UnreadableFileError, UnrecognisedFileError) as error:
                 outcome.fail("failed", str(error))
             except FileUnavailableError as error:
@@ -139,12 +145,19 @@ class Loader:
             lock_out_bulk(connection)
             stored = store_rows(connection, [rows for _, rows in held.files], self._stations)
             for (outcome, _), one in zip(held.files, stored, strict=True):
-                _count_stored(outcome, one)
+                outcome.stored(one)
         record(connection, self._ingestion_id, [outcome for outcome in outcomes if outcome is not None])
         return outcomes
 
     def _read(
-        self, connection: Connection, weather: WeatherFile, outcome: Outcome, advance: Advance, held: _Held
+        self,
+        connection: Connection,
+        weather: WeatherFile,
+        outcome: Outcome,
+        advance: Advance,
+        held: _Held,
+        *,
+        are_new: bool,
     ) -> bool:
         """Read a file, and let its rows be held; False where it has been stored by itself, while it was read.
 
@@ -161,49 +174,31 @@ class Loader:
                 _end_of_file(outcome, weather)
                 rows = collector.rows()
                 held.add(outcome, rows)
-                outcome.rows_duplicate, outcome.warnings = rows.duplicates, rows.warnings
-                outcome.reject(rows.superseded, rows.contradicted)
+                outcome.put_together(rows)
                 return True
         if held.files:
             raise _NotTogetherError
-        with connection.transaction():  # within the other one: of a file that breaks off, nothing stays
+        # Within the other transaction: of a file that breaks off, nothing stays.
+        with self._stations.transaction(), connection.transaction():
             if weather.format.kind == "stations":
                 stored = _store_stations(connection, weather, outcome, advance)
             else:
                 assert too_many is not None
-                stored = self._stage(connection, collector, itertools.chain([too_many], batches), outcome)
+                store = store_new if are_new else store_any
+                stored = store(connection, self._stations, collector, itertools.chain([too_many], batches), outcome)
             _end_of_file(outcome, weather)
-        _count_stored(outcome, stored)
+        outcome.stored(stored)
         return False
 
     def _batches(self, weather: WeatherFile, outcome: Outcome, advance: Advance) -> Iterator[Batch]:
-        """What a file says, piece by piece; it is counted when it has been read."""
+        """What a file says, piece by piece, counted as it is read."""
         assert weather.format is not None
         assert weather.format.open_reader is not None
         reader = weather.format.open_reader(outcome.file.name, self._options)
         for piece, first_line in _pieces(weather, advance):
-            batch = reader.read(piece, first_line)
-            outcome.rows_read += batch.lines_read
-            outcome.values_flagged += batch.flagged
-            outcome.reject(batch.rejected, batch.rejected_count)
-            if len(batch.day):
-                first, last = _date(batch.day.min()), _date(batch.day.max())
-                outcome.first_date = min(outcome.first_date or first, first)
-                outcome.last_date = max(outcome.last_date or last, last)
+            batch = without_runs(reader.read(piece, first_line))
+            outcome.read(batch)
             yield batch
-
-    def _stage(
-        self, connection: Connection, collector: Collector, batches: Iterable[Batch], outcome: Outcome
-    ) -> Stored:
-        """Store a file that is too large for the memory: what was collected of it, and all that follows."""
-        staging = Staging(connection, self._stations)
-        collector.drain(staging.add)
-        for batch in batches:
-            staging.add(batch)
-        stored, outcome.rows_duplicate, contradicted, superseded = staging.store()
-        outcome.reject(superseded, contradicted)
-        outcome.warnings = staging.warnings()
-        return stored
 
     def _record_refusal(self, connection: Connection, file: ListedFile, error: psycopg.Error) -> Outcome:
         """Record that nothing of a file was loaded since the database did not take it."""
@@ -264,15 +259,6 @@ def _end_of_file(outcome: Outcome, weather: WeatherFile) -> None:
         raise UnreadableFileError(
             f"none of its {outcome.rows_read:,} lines could be read; line {first.line}: {first.reason}"
         )
-
-
-def _count_stored(outcome: Outcome, stored: Stored) -> None:
-    outcome.rows_inserted, outcome.rows_updated = stored.inserted, stored.updated
-    outcome.rows_unchanged = stored.unchanged
-
-
-def _date(day: np.int32) -> datetime.date:
-    return datetime.date(1970, 1, 1) + datetime.timedelta(days=int(day))
 
 
 def _begun(file: ListedFile) -> Outcome:

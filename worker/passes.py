@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 from typing import Protocol
 
-from worker.ledger import Outcome, now
+from worker.outcome import Outcome, now
 
 FAILURES_SHOWN = 20
 

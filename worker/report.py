@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 from rich.text import Text
 
-from worker.ledger import Outcome
+from worker.outcome import Outcome
 from worker.passes import Pass
 
 log = logging.getLogger(__name__)

@@ -61,6 +61,17 @@ class Collector:
             self.size += len(batch.day)
         return True
 
+    def add_rest_of_day(self, batch: Batch) -> Batch:
+        """Take the rows at the beginning of a batch that go on with the last station's day, and return the others."""
+        if not self._batches or not len(batch.day):
+            return batch
+        last = self._batches[-1][1]
+        goes_on = batch.day == last.day[-1]
+        goes_on &= np.array(batch.stations)[batch.station] == last.stations[last.station[-1]]
+        end = len(goes_on) if goes_on.all() else int(np.argmin(goes_on))
+        self.add(_part(batch, slice(end)), self.size + end)
+        return _part(batch, slice(end, None))
+
     def drain(self, take: Callable[[Batch], None]) -> None:
         """Hand over the batches in their order, and keep none."""
         for _, batch in self._batches:
@@ -82,6 +93,28 @@ class Collector:
         del batches  # and nothing else holds what is sorted into new arrays below
         line, values, day, station = (joined.pop() for _ in range(4))
         return combine(list(self.stations), station, day, values, line)
+
+
+def _part(batch: Batch, rows: slice) -> Batch:
+    return dataclasses.replace(
+        batch, station=batch.station[rows], day=batch.day[rows], values=batch.values[rows], line=batch.line[rows]
+    )
+
+
+def without_runs(batch: Batch) -> Batch:
+    """Lines of one station-day that follow each other, each with another element, become one row: that of the first."""
+    key = (batch.station.astype(np.int64) << 32) + batch.day
+    first = np.flatnonzero(np.diff(key, prepend=-1) != 0)
+    given = batch.values != ABSENT
+    if len(first) == len(key) or np.any(np.add.reduceat(given.astype(np.int8), first, axis=0) > 1):
+        return batch  # nothing to shorten, or a repeat that is to be counted
+    group = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(key))))
+    values = np.full((len(first), len(COLUMNS)), ABSENT, np.int16)
+    row, column = np.nonzero(given)
+    values[group[row], column] = batch.values[row, column]
+    return dataclasses.replace(
+        batch, station=batch.station[first], day=batch.day[first], values=values, line=batch.line[first]
+    )
 
 
 def _none(kind: type[np.int32]) -> NDArray[np.int32]:
@@ -106,6 +139,8 @@ def combine(
         key, station, day = key[order], station[order], day[order]
         values, line = values[order], line[order]
         del order
+        if np.all(key[1:] > key[:-1]):
+            return Rows(stations, station, day, np.where(values == ABSENT, MISSING, values), columns, 0, 0, [])
     first = np.flatnonzero(np.diff(key, prepend=key[0] - 1))
     group = np.cumsum(np.diff(key, prepend=key[0]) != 0)
     combined = np.full((len(first), len(COLUMNS)), MISSING, np.int16)

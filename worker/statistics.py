@@ -47,7 +47,7 @@ ON CONFLICT (station_id, year) DO UPDATE SET
 _OF_TOUCHED = sql.SQL(
     """(
     SELECT touched.station_id, touched.year, daily.*
-    FROM touched
+    FROM (SELECT DISTINCT station_id, year FROM touched) AS touched
     CROSS JOIN LATERAL (
         SELECT count(*), sum(tmax), count(tmax), sum(tmin), count(tmin), sum(prcp), count(prcp)
         FROM observation
@@ -75,8 +75,8 @@ def calculate_from_rows(
 
     The shapes and units are those of `Rows`. It is five times as fast as reading back what has just been written.
     """
-    year = day.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int32) + 1970
-    first = np.flatnonzero((np.diff(station_id, prepend=-1) != 0) | (np.diff(year, prepend=0) != 0))
+    year = years(day)
+    first = beginnings(station_id, year)
     sums = [station_id[first], year[first], np.diff(np.append(first, len(day)))]
     for column in ("tmax", "tmin", "prcp"):
         value = values[:, COLUMNS.index(column)]
@@ -84,3 +84,13 @@ def calculate_from_rows(
         sums.append(np.add.reduceat(np.where(given, value, 0), first, dtype=np.int64))
         sums.append(np.add.reduceat(given, first, dtype=np.int64))
     connection.execute(_STORE.format(sums=_GIVEN), [one.tolist() for one in sums])
+
+
+def years(day: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The years of days since 1970-01-01."""
+    return day.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int32) + 1970
+
+
+def beginnings(station_id: NDArray[np.int32], year: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Where the station-years begin in rows that are in the order of station and day."""
+    return np.flatnonzero((np.diff(station_id, prepend=-1) != 0) | (np.diff(year, prepend=0) != 0))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from worker import copy, statistics
 from worker.formats.batch import COLUMNS, MISSING
 from worker.formats.ghcn_stations import StationDescription
 from worker.ledger import BULK_LOCK, STATION_LOCK, Connection
+from worker.outcome import Stored
 from worker.rows import Rows
 
 # Few rows are sent with the statement, which is then a prepared one; more are copied into a table first.
@@ -28,21 +29,6 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged (
 """
 
 
-@dataclasses.dataclass
-class Stored:
-    """What storing a file changed in the tables."""
-
-    inserted: int = 0
-    updated: int = 0
-    unchanged: int = 0
-
-    def add(self, other: Stored) -> None:
-        """Count what storing another part of the file changed."""
-        self.inserted += other.inserted
-        self.updated += other.updated
-        self.unchanged += other.unchanged
-
-
 # GHCN-Daily has 130,000 stations. What is forgotten is asked for again.
 STATIONS_IN_MEMORY = 150_000
 
@@ -51,37 +37,48 @@ class Stations:
     """The numbers of the stations, by their codes; those made in a transaction that is rolled back are forgotten."""
 
     def __init__(self) -> None:
-        self._committed: dict[str, int] = {}
-        self._pending: dict[str, int] = {}
+        self._ids: dict[str, int] = {}
+        self._pending: list[str] = []
+        self._depth = 0
 
     def ids(self, connection: Connection, codes: Sequence[str]) -> NDArray[np.int32]:
         """The numbers of the stations, made for those that have none yet; int32, in the order of the codes."""
-        if len(self._committed) + len(self._pending) > STATIONS_IN_MEMORY:
-            self._committed, self._pending = {}, {}
-        unknown = [code for code in codes if code not in self._committed and code not in self._pending]
+        unknown = [code for code in codes if code not in self._ids]
         if unknown:
+            if len(self._ids) > STATIONS_IN_MEMORY:
+                self._ids.clear()
+                unknown = list(codes)
             # Looked up first: an insert that meets a conflict would use up a number all the same.
             self._look_up(connection, unknown)
-            new = [code for code in unknown if code not in self._pending]
+            new = sorted(code for code in unknown if code not in self._ids)
             connection.execute(
-                "INSERT INTO station (code) SELECT unnest(%s::text[]) ON CONFLICT (code) DO NOTHING", (sorted(new),)
+                "INSERT INTO station (code) SELECT unnest(%s::text[]) ON CONFLICT (code) DO NOTHING", (new,)
             )
             self._look_up(connection, new)
-        return np.array([self._committed.get(code) or self._pending[code] for code in codes], np.int32)
+        return np.fromiter(map(self._ids.__getitem__, codes), np.int32, len(codes))
 
     def _look_up(self, connection: Connection, codes: list[str]) -> None:
         if codes:
             found = connection.execute("SELECT code, id FROM station WHERE code = ANY(%s)", (codes,))
-            self._pending.update(found.fetchall())  # type: ignore[arg-type]  # text and integer
+            self._ids.update(found.fetchall())  # type: ignore[arg-type]  # text and integer
+            self._pending += codes
 
-    def committed(self) -> None:
-        """Remember the stations of the transaction that has just been committed."""
-        self._committed.update(self._pending)
-        self._pending.clear()
-
-    def rolled_back(self) -> None:
-        """Forget the stations of the transaction that has just been rolled back."""
-        self._pending.clear()
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Around each transaction of the connection, and each within it: what is rolled back is forgotten."""
+        before = len(self._pending)
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            for code in self._pending[before:]:
+                self._ids.pop(code, None)
+            del self._pending[before:]
+            raise
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                self._pending.clear()
 
 
 def store_rows(connection: Connection, files: Sequence[Rows], stations: Stations) -> list[Stored]:
@@ -109,6 +106,26 @@ def store_rows(connection: Connection, files: Sequence[Rows], stations: Stations
         inserted |= {number: count for number, count, _ in found}
         changed = {number: count for number, _, count in found}
     return [_stored(rows, own.tolist(), inserted, changed) for own, rows in zip(ids_of, files, strict=True)]
+
+
+def copy_part(connection: Connection, rows: Rows, stations: Stations) -> None:
+    """Store a part of a file whose rows are new, leaving in the temporary table `touched` what statistics it touches.
+
+    Raises:
+        psycopg.errors.UniqueViolation: some of the rows are there already.
+    """
+    ids = stations.ids(connection, rows.stations)[rows.station]
+    order = np.lexsort((rows.day, ids))
+    ids, day, values = ids[order], rows.day[order], rows.values[order]
+    chosen = [values[:, COLUMNS.index(column)] for column in rows.columns]
+    copy_rows(connection, "observation", rows.columns, copy.binary_rows(ids, day, chosen, int(MISSING)))
+    year = statistics.years(day)
+    first = statistics.beginnings(ids, year)
+    connection.execute(statistics.TOUCHED)
+    connection.execute(
+        "INSERT INTO touched SELECT * FROM unnest(%b::integer[], %b::smallint[])",
+        (ids[first].tolist(), year[first].tolist()),
+    )
 
 
 def _stored(rows: Rows, station_ids: list[int], inserted: dict[int, int], changed: dict[int, int]) -> Stored:
@@ -158,8 +175,16 @@ def _merge_rows(
     ).fetchall()
 
 
+def lock_out_others(connection: Connection) -> None:
+    """Wait for all whose files are being stored, and let none begin.
+
+    For a file of many stations: locks on each of a hundred thousand would not fit into the server's table of locks.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", (BULK_LOCK,))
+
+
 def lock_out_bulk(connection: Connection) -> None:
-    """Wait for a file of many stations that is being loaded, and keep others from beginning: see `Staging`.
+    """Wait for a file of many stations that is being stored, and let none begin.
 
     Before the stations' numbers are looked up: whoever holds a new station must not have to wait for that file.
     """
@@ -186,6 +211,42 @@ def copy_rows(connection: Connection, table: str, columns: Sequence[str], blocks
         stream.write(copy.TRAILER)
 
 
+def store_table(connection: Connection, table: str, columns: Sequence[str]) -> Stored:
+    """Bring the observations to what a table says, whose rows are in the order of station and date, each once."""
+    source = sql.Identifier(table)
+    connection.execute(statistics.TOUCHED)
+    connection.execute(
+        sql.SQL(
+            "INSERT INTO touched SELECT station_id, extract(year FROM date)::smallint, count(*), count(*) FROM {} "
+            "GROUP BY 1, 2"
+        ).format(source)
+    )
+    # Years of stations that have no rows yet, as in most new files: then nothing need be looked for row by row.
+    taken = connection.execute(
+        "SELECT EXISTS (SELECT FROM touched WHERE EXISTS (SELECT FROM observation "
+        "WHERE observation.station_id = touched.station_id "
+        "AND date >= make_date(year, 1, 1) AND date < make_date(year + 1, 1, 1)))"
+    ).fetchone()
+    if taken == (True,):
+        connection.execute("TRUNCATE touched")
+        merge(connection, source, columns)
+    else:
+        connection.execute(
+            sql.SQL(
+                "INSERT INTO observation (station_id, date, {names}) SELECT station_id, date, {values} FROM {source}"
+            ).format(names=_names(columns), values=_values(columns), source=source)
+        )
+        statistics.calculate(connection)
+    stored = connection.execute(
+        sql.SQL(
+            "SELECT coalesce(sum(inserted), 0)::bigint, coalesce(sum(changed - inserted), 0)::bigint, "
+            "(SELECT count(*) FROM {}) - coalesce(sum(changed), 0)::bigint FROM touched"
+        ).format(source)
+    ).fetchone()
+    assert stored is not None
+    return Stored(*stored)  # type: ignore[arg-type]  # counts
+
+
 def merge(
     connection: Connection, source: sql.Composable, columns: Sequence[str], parameters: Sequence[object] = ()
 ) -> None:
@@ -210,8 +271,8 @@ def merge(
         """
     ).format(
         source=source,
-        names=sql.SQL(", ").join(names),
-        values=sql.SQL(", ").join(sql.SQL("nullif({0}, {1}) AS {0}").format(name, int(MISSING)) for name in names),
+        names=_names(columns),
+        values=_values(columns),
         old=sql.SQL(", ").join(sql.SQL("old.{}").format(name) for name in names),
         new=sql.SQL(", ").join(sql.SQL("new.{}").format(name) for name in names),
         assignments=sql.SQL(", ").join(sql.SQL("{0} = new.{0}").format(name) for name in names),
@@ -221,13 +282,24 @@ def merge(
     statistics.calculate(connection)
 
 
+def _names(columns: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))
+
+
+def _values(columns: Sequence[str]) -> sql.Composed:
+    """The columns as they are stored, with NULL where a value is missing."""
+    return sql.SQL(", ").join(
+        sql.SQL("nullif({0}, {1}) AS {0}").format(sql.Identifier(column), int(MISSING)) for column in columns
+    )
+
+
 def _given(columns: Sequence[str]) -> sql.Composable:
     """A source of rows that are parameters: station numbers, days since 1970, and a list for each of the columns."""
     return sql.SQL(
         "(SELECT station_id, date '1970-01-01' + day AS date, {names} "
         "FROM unnest(%s::integer[], %s::integer[], {types}) AS listed (station_id, day, {names})) AS given"
     ).format(
-        names=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        names=_names(columns),
         types=sql.SQL(", ").join([sql.SQL("%s::smallint[]")] * len(columns)),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -66,8 +67,9 @@ def test_memory_and_the_server_put_a_file_together_alike(
             staging = Staging(connection, stations)
             staging.add(batch_of(found[:cut]))
             staging.add(batch_of(found[cut:], cut + 1))
-            stored, duplicates, contradicted, superseded = staging.store()
-            warnings = staging.warnings()
+            reduced = staging.store()
+            stored, warnings, superseded = reduced.stored, reduced.warnings, reduced.superseded
+            duplicates, contradicted = reduced.duplicates, reduced.contradicted
         else:
             rows = collected([batch_of(found)])
             [stored] = store_rows(connection, [rows], stations)
@@ -137,11 +139,18 @@ def test_what_is_copied_is_what_is_there(connection: Connection, rows: list[tupl
 
 def test_stations_of_a_transaction_that_was_rolled_back_are_forgotten(connection: Connection) -> None:
     stations = Stations()
-    stations.ids(connection, ["A"])
-    connection.rollback()
-    stations.rolled_back()
-    [number] = stations.ids(connection, ["A"])
-    assert connection.execute("SELECT id FROM station WHERE code = 'A'").fetchall() == [(number,)]
+    with stations.transaction(), connection.transaction():
+        stations.ids(connection, ["A"])
+        with contextlib.suppress(KeyError), stations.transaction(), connection.transaction():
+            stations.ids(connection, ["B"])
+            raise KeyError
+        stations.ids(connection, ["B"])
+    with contextlib.suppress(KeyError), stations.transaction(), connection.transaction():
+        stations.ids(connection, ["A", "C"])
+        raise KeyError
+    numbers = stations.ids(connection, ["A", "B", "C"]).tolist()
+    found = connection.execute("SELECT id FROM station ORDER BY code").fetchall()
+    assert found == [(number,) for number in numbers]
 
 
 def test_the_list_of_stations(database: Database, tmp_path: Any) -> None:

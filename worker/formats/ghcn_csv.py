@@ -19,6 +19,7 @@ from worker.formats.batch import COLUMNS, MISSING, PHYSICAL_RANGE, Batch
 from worker.formats.elements import (
     ELEMENTS,
     HIGHEST,
+    IN_STATIONS,
     LOWEST,
     MISSING_IN_FILE,
     STATION_PATTERN,
@@ -131,7 +132,7 @@ class _Rows:
 
     def __init__(self, first_line: int) -> None:
         self.first_line = first_line
-        self._codes: dict[str, int] = {}
+        self._codes: dict[bytes, int] = {}
         self._parts: list[
             tuple[Indices, NDArray[np.int32], NDArray[np.int32], NDArray[np.int8], NDArray[np.int16]]
         ] = []
@@ -147,7 +148,7 @@ class _Rows:
     def add(self, number: int, code: str, day: int, column: int, value: int, flagged: bool) -> None:
         """Take a single line."""
         if column >= 0:
-            self._single.append((number, self._codes.setdefault(code, len(self._codes)), day, column, value))
+            self._single.append((number, self._codes.setdefault(code.encode(), len(self._codes)), day, column, value))
             self._flagged += flagged
 
     def add_usual(self, data: NDArray[np.uint8], starts: Indices, ends: Indices, begin: int) -> NDArray[np.bool_]:
@@ -199,12 +200,11 @@ class _Rows:
             return np.empty(0, np.int32), np.empty(0, bool)
         first = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
         numbers = np.full(len(first), -1, np.int32)
-        for run, code in enumerate(codes[first].tolist()):
-            number = self._codes.get(code.decode("latin-1"))
-            if number is None and _STATION.fullmatch(code):
-                number = self._codes.setdefault(code.decode(), len(self._codes))
-            if number is not None:
-                numbers[run] = number
+        can_be = IN_STATIONS[characters[first], np.arange(11)].all(axis=1)
+        found = codes[first][can_be].tolist()
+        for code in dict.fromkeys(found):
+            self._codes.setdefault(code, len(self._codes))
+        numbers[can_be] = np.fromiter(map(self._codes.__getitem__, found), np.int32, len(found))
         station = np.repeat(numbers, np.diff(np.append(first, len(codes))))
         return station, station >= 0
 
@@ -230,7 +230,7 @@ class _Rows:
             day=day,
             values=one_value_rows(column, value),
             line=number + self.first_line,
-            stations=list(self._codes),
+            stations=[code.decode() for code in self._codes],
             lines_read=self.lines_read,
             rejected=self._rejects.lines,
             rejected_count=self._rejects.count,

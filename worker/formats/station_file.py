@@ -26,7 +26,7 @@ LONGEST_CODE = 64
 
 _WIDTH = 27  # with the line end
 _FIELD_STARTS = (9, 15, 21)
-_FEW = 20 * _WIDTH  # so few lines, such as the new ones of a day, are read faster one by one
+_SHORT = 20 * _WIDTH  # so few lines, such as the new ones of a day, are read faster one by one
 
 _LINE = re.compile(rb"(\d+)[ ]*\t[ ]*([+-]?\d+)[ ]*\t[ ]*([+-]?\d+)[ ]*\t[ ]*([+-]?\d+)[ ]*")
 
@@ -69,7 +69,8 @@ class StationFileReader:
     def read(self, piece: bytes, first_line: int) -> Batch:
         """The observations in a piece: see `Reader`."""
         data = np.frombuffer(piece, np.uint8)
-        if len(data) % _WIDTH == 0 and len(data) >= _FEW:
+        is_short = 0 < len(data) < _SHORT
+        if len(data) % _WIDTH == 0 and not is_short:
             # The usual case: every line is padded, and then no line ends need be looked for.
             day, values, good = _padded_lines(data.reshape(-1, _WIDTH))
             if good.all():
@@ -80,7 +81,7 @@ class StationFileReader:
         if not len(ends) or ends[-1] != len(data):
             ends = np.append(ends, len(data))
         starts = np.concatenate(([0], ends[:-1]))
-        padded = np.flatnonzero((ends - starts == _WIDTH) & (data[ends - 1] == ord("\n")) & (len(data) >= _FEW))
+        padded = np.flatnonzero((ends - starts == _WIDTH) & (data[ends - 1] == ord("\n")) & (not is_short))
         day, values, good = _padded_lines(data[starts[padded][:, None] + np.arange(_WIDTH)])
         other = (ends - starts > 1) | (data[starts] != ord("\n"))  # not an empty line
         other[padded[good]] = False
