@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -11,7 +12,7 @@ from worker import statistics
 from worker.formats.batch import Batch
 from worker.ledger import Connection
 from worker.outcome import Outcome, Stored
-from worker.rows import Collector, Rows
+from worker.rows import ROWS_OF_A_STATION, Collector, Rows
 from worker.staging import Staging
 from worker.store import Stations, copy_part, lock_out_others
 
@@ -55,13 +56,13 @@ def store_any(
 
 def _parts(collector: Collector, batches: Iterable[Batch], outcome: Outcome) -> Iterator[Rows]:
     """What was collected and what follows, put together as much at a time as was collected; no day is in two parts."""
-    room = collector.size
+    room = collector.size + len(collector.stations) * ROWS_OF_A_STATION
     for batch in batches:
         if not collector.add(batch, room):
             rest = collector.add_rest_of_day(batch)
             yield _put_together(collector, outcome)
             collector = Collector()
-            collector.add(rest, len(rest.day))
+            collector.add(rest, sys.maxsize)
     yield _put_together(collector, outcome)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.formats.batch import ABSENT, COLUMNS, MISSING, REJECTED_LINES_KEPT, Batch, RejectedLine
+
+# The code of a station takes as much memory as so many rows.
+ROWS_OF_A_STATION = 3
 
 _UNITS = {"tmax": "tenths of a degree C", "tmin": "tenths of a degree C", "prcp": "tenths of a mm"}
 _UNITS |= {"snow": "mm", "snwd": "mm"}
@@ -52,8 +56,8 @@ class Collector:
         self.size = 0
 
     def add(self, batch: Batch, room: int) -> bool:
-        """Take the next batch of the file, unless it makes more rows than there is room for."""
-        if self.size + len(batch.day) > room:
+        """Take the next batch of the file, unless there is no room for it: for so many rows."""
+        if self.size + len(batch.day) + len(self.stations) * ROWS_OF_A_STATION > room:
             return False
         numbers = [self.stations.setdefault(code, len(self.stations)) for code in batch.stations]
         if len(batch.day):
@@ -69,7 +73,7 @@ class Collector:
         goes_on = batch.day == last.day[-1]
         goes_on &= np.array(batch.stations)[batch.station] == last.stations[last.station[-1]]
         end = len(goes_on) if goes_on.all() else int(np.argmin(goes_on))
-        self.add(_part(batch, slice(end)), self.size + end)
+        self.add(_part(batch, slice(end)), sys.maxsize)
         return _part(batch, slice(end, None))
 
     def drain(self, take: Callable[[Batch], None]) -> None:

@@ -30,24 +30,29 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged (
 
 
 # GHCN-Daily has 130,000 stations. What is forgotten is asked for again.
-STATIONS_IN_MEMORY = 150_000
+STATIONS_IN_MEMORY = 140_000
+STATIONS_ASKED_FOR = 10_000
 
 
 class Stations:
-    """The numbers of the stations, by their codes; those made in a transaction that is rolled back are forgotten."""
+    """The numbers of the stations, by their codes."""
 
     def __init__(self) -> None:
         self._ids: dict[str, int] = {}
-        self._pending: list[str] = []
-        self._depth = 0
 
     def ids(self, connection: Connection, codes: Sequence[str]) -> NDArray[np.int32]:
         """The numbers of the stations, made for those that have none yet; int32, in the order of the codes."""
-        unknown = [code for code in codes if code not in self._ids]
-        if unknown:
+        numbers = np.empty(len(codes), np.int32)
+        for start in range(0, len(codes), STATIONS_ASKED_FOR):
+            some = codes[start : start + STATIONS_ASKED_FOR]
+            self._ask(connection, [code for code in some if code not in self._ids])
+            numbers[start : start + len(some)] = [self._ids[code] for code in some]
             if len(self._ids) > STATIONS_IN_MEMORY:
                 self._ids.clear()
-                unknown = list(codes)
+        return numbers
+
+    def _ask(self, connection: Connection, unknown: list[str]) -> None:
+        if unknown:
             # Looked up first: an insert that meets a conflict would use up a number all the same.
             self._look_up(connection, unknown)
             new = sorted(code for code in unknown if code not in self._ids)
@@ -55,30 +60,20 @@ class Stations:
                 "INSERT INTO station (code) SELECT unnest(%s::text[]) ON CONFLICT (code) DO NOTHING", (new,)
             )
             self._look_up(connection, new)
-        return np.fromiter(map(self._ids.__getitem__, codes), np.int32, len(codes))
 
     def _look_up(self, connection: Connection, codes: list[str]) -> None:
         if codes:
             found = connection.execute("SELECT code, id FROM station WHERE code = ANY(%s)", (codes,))
             self._ids.update(found.fetchall())  # type: ignore[arg-type]  # text and integer
-            self._pending += codes
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Around each transaction of the connection, and each within it: what is rolled back is forgotten."""
-        before = len(self._pending)
-        self._depth += 1
+        """Around each transaction, and each within it: stations that were made in it are rolled back with it."""
         try:
             yield
         except BaseException:
-            for code in self._pending[before:]:
-                self._ids.pop(code, None)
-            del self._pending[before:]
+            self._ids.clear()
             raise
-        finally:
-            self._depth -= 1
-            if not self._depth:
-                self._pending.clear()
 
 
 def store_rows(connection: Connection, files: Sequence[Rows], stations: Stations) -> list[Stored]:
