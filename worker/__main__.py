@@ -16,8 +16,9 @@ from database.migrate import UnsuitableServerError, migrate
 from runtime import logs, tracing
 from runtime.environment import SettingsError, load
 from worker import sample
-from worker.ingest import CannotRunError, Pass, run_pass
+from worker.ingest import CannotRunError, run_pass
 from worker.metrics import PassMetrics, publish_pass
+from worker.passes import Pass
 from worker.report import NoDisplay, ProgressBar, log_summary, print_report
 from worker.schedule import run_schedule
 from worker.settings import IngestSettings, MigrateSettings, OnePassSettings, ScheduleSettings

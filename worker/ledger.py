@@ -7,11 +7,11 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 
 import psycopg
+from psycopg.types.json import Jsonb
 
-from worker.formats.batch import RejectedLine
+from worker.outcome import Outcome, now
 from worker.sources import ListedFile
 
-REJECTED_LINES_KEPT = 1_000
 REJECTED_TEXT_KEPT = 500
 
 # The number spaces of our advisory locks (the first of two int4 keys), beside the migrations' one.
@@ -34,45 +34,8 @@ class Known:
     error: str | None
 
 
-@dataclasses.dataclass
-class Outcome:
-    """What became of one version of a file: the columns of `source_file`, and the lines for `rejected_line`."""
-
-    file: ListedFile
-    started_at: datetime.datetime
-    status: str = "loaded"
-    error: str | None = None
-    version: str = ""
-    size: int = 0
-    sha256: str | None = None
-    format: str | None = None
-    rows_read: int = 0
-    rows_inserted: int = 0
-    rows_updated: int = 0
-    rows_unchanged: int = 0
-    rows_rejected: int = 0
-    rows_duplicate: int = 0
-    values_flagged: int = 0
-    warnings: int = 0
-    first_date: datetime.date | None = None
-    last_date: datetime.date | None = None
-    finished_at: datetime.datetime | None = None
-    rejected: list[RejectedLine] = dataclasses.field(default_factory=list)
-
-    @property
-    def rows_changed(self) -> int:
-        """Rows inserted or updated."""
-        return self.rows_inserted + self.rows_updated
-
-    def reject(self, lines: Sequence[RejectedLine]) -> None:
-        """Count rejected lines, and keep the first of them."""
-        self.rows_rejected += len(lines)
-        self.rejected.extend(lines[: REJECTED_LINES_KEPT - len(self.rejected)])
-
-
-def now() -> datetime.datetime:
-    """The present time, in UTC."""
-    return datetime.datetime.now(datetime.UTC)
+Pending = tuple[ListedFile, Known | None]
+"""A file to be loaded, and what the ledger says of its last version."""
 
 
 def known_files(connection: Connection, uris: Sequence[str]) -> Mapping[str, Known]:
@@ -121,10 +84,36 @@ def still_modified_at(connection: Connection, known: Known, modified_at: datetim
     )
 
 
-def record(connection: Connection, ingestion_id: int, outcome: Outcome) -> None:
-    """Write the ledger's entry for a file, with its rejected lines."""
-    outcome.finished_at = now()
-    columns = {
+def record(connection: Connection, ingestion_id: int, outcomes: Sequence[Outcome]) -> None:
+    """Write the ledger's entries for files, in their order, with their rejected lines."""
+    if not outcomes:
+        return
+    finished_at = now()
+    for outcome in outcomes:
+        outcome.finished_at = finished_at
+    entries = [_entry(ingestion_id, outcome) for outcome in outcomes]
+    names = ", ".join(entries[0])
+    added = connection.execute(
+        f"INSERT INTO source_file ({names}) "  # noqa: S608  # our own names
+        f"SELECT {names} FROM jsonb_populate_recordset(NULL::source_file, %s) RETURNING uri, id",
+        (Jsonb(entries),),
+    ).fetchall()
+    numbers: dict[object, object] = dict(added)  # type: ignore[arg-type]  # uri and id
+    rejected = [
+        (numbers[outcome.file.uri], one.line, _storable(one.text)[:REJECTED_TEXT_KEPT], _storable(one.reason))
+        for outcome in outcomes
+        for one in sorted(outcome.rejected, key=lambda one: one.line)
+    ]
+    if rejected:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO rejected_line (source_file_id, line, text, reason) VALUES (%s, %s, %s, %s)", rejected
+            )
+
+
+def _entry(ingestion_id: int, outcome: Outcome) -> dict[str, object]:
+    """The row of `source_file`, as JSON has it."""
+    columns: dict[str, object] = {
         "ingestion_id": ingestion_id,
         "uri": outcome.file.uri,
         "version": outcome.version,
@@ -147,21 +136,7 @@ def record(connection: Connection, ingestion_id: int, outcome: Outcome) -> None:
         "started_at": outcome.started_at,
         "finished_at": outcome.finished_at,
     }
-    names, places = ", ".join(columns), ", ".join(["%s"] * len(columns))
-    added = connection.execute(
-        f"INSERT INTO source_file ({names}) VALUES ({places}) RETURNING id",  # noqa: S608  # our own names
-        list(columns.values()),
-    ).fetchone()
-    assert added is not None
-    if outcome.rejected:
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO rejected_line (source_file_id, line, text, reason) VALUES (%s, %s, %s, %s)",
-                [
-                    (added[0], one.line, _storable(one.text)[:REJECTED_TEXT_KEPT], _storable(one.reason))
-                    for one in sorted(outcome.rejected, key=lambda one: one.line)
-                ],
-            )
+    return {name: one.isoformat() if isinstance(one, datetime.date) else one for name, one in columns.items()}
 
 
 def _storable(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from worker import manifest
@@ -25,8 +25,10 @@ def manifest_address(settings: SourceSettings) -> str | None:
     return None
 
 
-def publish_manifest(settings: SourceSettings, versions: Mapping[str, str], written_at: datetime.datetime) -> None:
-    """Write the manifest, all of it or nothing.
+def publish_manifest(
+    settings: SourceSettings, versions: Iterable[tuple[str, str]], written_at: datetime.datetime
+) -> None:
+    """Write the manifest, all of it or nothing; `versions` is read where there is one to write.
 
     Raises:
         PublishError: it cannot be written there.

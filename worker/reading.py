@@ -11,8 +11,9 @@ from worker.formats.pieces import GZIP_MAGIC, Readable, head_of, opened, pieces
 from worker.ledger import Known
 from worker.sources import ByteStream, ListedFile, Source
 
-# A piece is held in memory several times over while it is read: as bytes, as indices and as values.
-PIECE_BYTES = 1 << 20
+# A piece is held in memory several times over while it is read: as bytes, as indices of its lines (which may be no
+# longer than their ends) and as values. Smaller ones cost speed: a station file of thirty years is just one.
+PIECE_BYTES = 1 << 19
 HEAD_BYTES = 1 << 16
 
 

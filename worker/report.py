@@ -10,8 +10,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 from rich.text import Text
 
-from worker.ingest import Pass
-from worker.ledger import Outcome
+from worker.outcome import Outcome
+from worker.passes import Pass
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 class NoDisplay:
     """Where nobody watches: the log has a line for each file."""
 
-    def begin(self, files: int, size: int) -> None:
+    def found(self, files: int, size: int) -> None:
         """Show nothing."""
 
     def advance(self, size: int) -> None:
@@ -46,13 +46,20 @@ class ProgressBar:
             transient=True,
         )
         self._task: TaskID | None = None
-        self._rows = 0
+        self._files = self._size = self._rows = 0
 
-    def begin(self, files: int, size: int) -> None:
-        """Show the bar, unless there is nothing to load."""
-        if files:
-            self._task = self._progress.add_task(f"Loading {files:,} files", total=size, rows=0)
+    def found(self, files: int, size: int) -> None:
+        """Show the bar, as long as it has become; none while there is nothing to load."""
+        if not files:
+            return
+        self._files += files
+        self._size += size
+        title = f"Loading {self._files:,} files"
+        if self._task is None:
+            self._task = self._progress.add_task(title, total=self._size, rows=0)
             self._progress.start()
+        else:
+            self._progress.update(self._task, description=title, total=self._size)
 
     def advance(self, size: int) -> None:
         """Move the bar."""

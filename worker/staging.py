@@ -1,19 +1,24 @@
-"""Files with more rows than are held in memory: collected in a temporary table, put together by the server."""
+"""Files with more rows than are held in memory, of which the database may have some: the server puts them together.
+
+A file of rows that are new is loaded in parts, which is much faster: see `Loader`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-from numpy.typing import NDArray
 from psycopg import sql
 
 from worker import copy
-from worker.formats.batch import ABSENT, COLUMNS, MISSING, Batch, RejectedLine
-from worker.ledger import BULK_LOCK, REJECTED_LINES_KEPT, Connection
+from worker.formats.batch import ABSENT, COLUMNS, MISSING, REJECTED_LINES_KEPT, Batch, RejectedLine
+from worker.ledger import Connection
+from worker.outcome import Stored
 from worker.rows import superseded_line
-from worker.store import STAGED, Stations, Stored, copy_rows, merge
+from worker.store import STAGED, Stations, copy_rows, lock_out_others, store_table
 
+SORT_MEMORY = "64MB"
+
+# In the order of station and date.
 _REDUCED = """
 CREATE TEMPORARY TABLE IF NOT EXISTS reduced (
     station_id integer, date date, tmax smallint, tmin smallint, prcp smallint, snow smallint, snwd smallint,
@@ -22,36 +27,46 @@ CREATE TEMPORARY TABLE IF NOT EXISTS reduced (
 """
 
 
+@dataclasses.dataclass(frozen=True)
+class Reduced:
+    """What became of a file's rows when they were put together: see `Rows` for all but `stored`."""
+
+    stored: Stored
+    duplicates: int
+    contradicted: int
+    superseded: list[RejectedLine]
+    warnings: int
+
+
 class Staging:
     """Rows of a file that are too many for the memory: collected in a temporary table, put together by the server."""
 
     def __init__(self, connection: Connection, stations: Stations) -> None:
         self._connection = connection
         self._stations = stations
-        # One file of many stations at a time, and none of a single station beside it: locks on each of a hundred
-        # thousand stations would not fit into the server's table of locks.
-        connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", (BULK_LOCK,))
+        lock_out_others(connection)
+        # Since it is one at a time, it may sort in more memory than the server gives everybody.
+        connection.execute("SELECT set_config('work_mem', %s, true)", (SORT_MEMORY,))
         connection.execute(STAGED)
         connection.execute(_REDUCED)
 
     def add(self, batch: Batch) -> None:
         """Take a batch of the file."""
         ids = self._stations.ids(self._connection, batch.stations)[batch.station]
-        compact = _without_runs(ids, batch)
-        columns = [compact.values[:, number] for number in range(len(COLUMNS))]
-        rows = copy.binary_rows(compact.station, compact.day, columns, int(ABSENT), [compact.line])
+        columns = [batch.values[:, number] for number in range(len(COLUMNS))]
+        rows = copy.binary_rows(ids, batch.day, columns, int(ABSENT), [batch.line])
         copy_rows(self._connection, "staged", [*COLUMNS, "line"], rows)
 
-    def store(self) -> tuple[Stored, int, int, list[RejectedLine]]:
+    def store(self) -> Reduced:
         """Store all rows and calculate the statistics that they touch.
 
-        Returns what was stored, the number of lines that repeat another, the number of lines that a later one
-        contradicts, and the first of those. Lines of a station's day that follow each other count as one, the first.
+        Lines of a station's day that follow each other count as one, the first.
         """
         self._connection.execute(
             sql.SQL(
                 "INSERT INTO reduced (station_id, date, {names}, repeats) "
-                "SELECT station_id, date, {values}, {repeats} FROM staged GROUP BY station_id, date"
+                "SELECT station_id, date, {values}, {repeats} FROM staged GROUP BY station_id, date "
+                "ORDER BY station_id, date"
             ).format(
                 names=_each_column("{0}", ", "),
                 values=_each_column("max({0})", ", "),
@@ -62,21 +77,15 @@ class Staging:
         # Without the table's true size the planner may read all observations to change one of them.
         self._connection.execute("ANALYZE reduced")
         counted = self._connection.execute(
-            sql.SQL("SELECT count(*), {given} FROM reduced").format(given=_each_column("count({0}) > 0", ", "))
+            sql.SQL("SELECT count(*) FILTER (WHERE tmax < tmin AND tmax <> {missing}), {given} FROM reduced").format(
+                missing=int(MISSING), given=_each_column("count({0}) > 0", ", ")
+            )
         ).fetchone()
         assert counted is not None
-        total, *given = counted
+        warnings, *given = counted
         columns = [column for column, spoken_of in zip(COLUMNS, given, strict=True) if spoken_of]
-        stored = merge(self._connection, sql.Identifier("reduced"), columns, total)  # type: ignore[arg-type]  # a count
-        return stored, duplicates, contradicted, superseded
-
-    def warnings(self) -> int:
-        """Days of the stored rows whose maximum temperature is below their minimum."""
-        counted = self._connection.execute(
-            "SELECT count(*) FROM reduced WHERE tmax < tmin AND tmax <> %s", (int(MISSING),)
-        ).fetchone()
-        assert counted is not None
-        return counted[0]  # type: ignore[return-value]  # a count
+        stored = store_table(self._connection, "reduced", columns) if columns else Stored()
+        return Reduced(stored, duplicates, contradicted, superseded, int(warnings))  # type: ignore[call-overload]  # a count
 
     def _settle_repeats(self) -> tuple[int, int, list[RejectedLine]]:
         """Let the later line win where a file gives the same value of the same day twice; real files hardly ever do."""
@@ -127,17 +136,3 @@ class Staging:
 def _each_column(template: str, separator: str) -> sql.Composed:
     """The template filled with each of the columns, with the separator between."""
     return sql.SQL(separator).join(sql.SQL(template).format(sql.Identifier(column)) for column in COLUMNS)
-
-
-def _without_runs(ids: NDArray[np.int32], batch: Batch) -> Batch:
-    """Lines of one station-day that follow each other, each with another element, become one row."""
-    key = (ids.astype(np.int64) << 32) + batch.day
-    first = np.flatnonzero(np.diff(key, prepend=-1) != 0)
-    given = batch.values != ABSENT
-    if len(first) == len(key) or np.any(np.add.reduceat(given.astype(np.int8), first, axis=0) > 1):
-        return dataclasses.replace(batch, station=ids)  # nothing to shorten, or a repeat that the server is to settle
-    group = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(key))))
-    values = np.full((len(first), len(COLUMNS)), ABSENT, np.int16)
-    row, column = np.nonzero(given)
-    values[group[row], column] = batch.values[row, column]
-    return dataclasses.replace(batch, station=ids[first], day=batch.day[first], values=values, line=batch.line[first])

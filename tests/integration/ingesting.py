@@ -10,7 +10,8 @@ from pathlib import Path
 from database import roles
 from runtime.environment import load
 from tests.conftest import PROJECT, Database
-from worker.ingest import Pass, run_pass
+from worker.ingest import run_pass
+from worker.passes import Pass
 from worker.report import NoDisplay
 from worker.settings import IngestSettings
 from worker.stop import StopRequest

@@ -88,7 +88,7 @@ def publish(aws: SimpleNamespace, source: str = f"s3://{BUCKET}") -> None:
     """What a pass publishes that has recorded all files there are."""
     entries = aws.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
     versions = {f"s3://{BUCKET}/{it['Key']}": it["ETag"].strip('"') for it in entries if "_windsock/" not in it["Key"]}
-    put(aws, "_windsock/manifest.json", body=manifest.dump(source, versions, "2026-10-31T06:00:00Z").encode())
+    put(aws, "_windsock/manifest.json", body=manifest.dump(source, versions.items(), "2026-10-31T06:00:00Z").encode())
 
 
 def check(**event: object) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from tests.integration.ingesting import (
     station_lines,
     statistics,
 )
-from worker import load
+from worker import jobs, load, reading
+from worker.sources import folder as folder_source
 
 
 @pytest.fixture
@@ -75,7 +77,10 @@ def test_a_revised_file_changes_its_rows_and_only_those(database: Database, fold
     days[3] = (days[3][0], 333, days[3][2], days[3][3])
     days[5] = (days[5][0], -9999, -9999, -9999)
     rewrite(folder / "USC00000001.txt", station_lines(days))
-    versions = "SELECT xmin::text FROM yearly_statistics ORDER BY station_id, year"
+    versions = (
+        "SELECT yearly_statistics.xmin::text FROM yearly_statistics "
+        "JOIN station ON station.id = station_id ORDER BY code, year"
+    )
     before = database.rows(versions)
     done = ingest(database, folder)
     assert (done.rows_inserted, done.rows_updated, done.rows_unchanged) == (0, 2, 670)
@@ -177,6 +182,19 @@ def test_what_a_file_says_nothing_about_is_left_alone(database: Database, folder
     assert row[2:] == (5, 4, 3, 12, None)
 
 
+def test_more_files_than_are_listed_at_once(database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_source, "PAGE_SIZE", 1)
+    monkeypatch.setattr(jobs, "FILES_AT_ONCE", 2)
+    # First in the order of the names, but of many stations, so it is loaded last and its value counts.
+    (folder / "2000.csv").write_text("USC00000003,20000101,TMAX,-7,,,0,\n")
+    done = ingest(database, folder)
+    assert (done.files_found, done.files_loaded) == (4, 4)
+    assert database.rows("SELECT files_found FROM ingestion") == [(4,)]
+    assert ledger(database)[-1][0] == "2000.csv"
+    assert [row[2] for row in observations(database) if row[:2] == ("USC00000003", "2000-01-01")] == [-7]
+    assert ingest(database, folder).files_unchanged == 4
+
+
 def test_real_files(database: Database, weather_data: Callable[[str], Path]) -> None:
     done = ingest(database, weather_data("wx_data"))
     assert (done.files_loaded, done.rows_read, done.rows_inserted) == (167, 1_729_957, 1_729_957)
@@ -269,3 +287,58 @@ def test_a_file_of_which_no_day_can_be_read_has_failed(database: Database, tmp_p
     assert (done.files_loaded, done.files_failed) == (0, 1)
     [(_, error)] = done.failures
     assert error.startswith("none of its 1 lines could be read; line 1: day 1: the maximum temperature is 9999")
+
+
+def test_a_large_new_file_that_breaks_off_leaves_nothing(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "ROWS_IN_MEMORY", 10)
+    lines = "".join(f"USC000000{number:02d},20000101,TMAX,{number},,,7,\n" for number in range(1, 90))
+    whole = gzip.compress(lines.encode())
+    (tmp_path / "1.csv.gz").write_bytes(whole[:-12])
+    (tmp_path / "2.csv").write_text(lines)
+    done = ingest(database, tmp_path)
+    assert (done.files_loaded, done.files_failed, done.rows_inserted) == (1, 1, 89)
+    assert len(observations(database)) == 89
+    assert statistics(database) == expected_statistics(database)
+    (tmp_path / "1.csv.gz").write_bytes(whole)
+    assert ingest(database, tmp_path).rows_unchanged == 89
+
+
+def test_a_large_file_with_a_day_in_two_places(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "ROWS_IN_MEMORY", 10)
+    monkeypatch.setattr(reading, "PIECE_BYTES", 200)
+    lines = [
+        f"USC00000001,2000{month:02d}{day:02d},{element},{day},,,7,\n"
+        for month in range(1, 13)
+        for day in range(1, 29)
+        for element in ("TMAX", "TMIN")
+    ]
+    (tmp_path / "days.csv").write_text("".join(lines))
+    done = ingest(database, tmp_path)
+    assert (done.rows_read, done.rows_inserted, done.rows_duplicate) == (672, 336, 0)
+    (tmp_path / "days.csv").write_text("".join([*lines, lines[0], lines[1].replace(",1,,", ",7,,")]))
+    done = ingest(database, tmp_path)
+    assert (done.rows_inserted, done.rows_updated, done.rows_unchanged, done.rows_rejected) == (0, 1, 335, 1)
+    assert observations(database)[0][2:4] == (1, 7)
+    assert statistics(database) == expected_statistics(database)
+
+
+def test_a_file_that_the_database_refuses_costs_no_other(database: Database, folder: Path) -> None:
+    with database.cluster.superuser(database.name) as connection:
+        connection.execute("ALTER TABLE observation ADD CHECK (tmax <> 333)")
+    (folder / "USC00000000.txt").write_text(station_lines([("20000101", 333, 0, 0)]))
+    done = ingest(database, folder)
+    assert (done.files_loaded, done.files_failed) == (3, 1)
+    assert "the database refused it" in done.failures[0][1]
+    assert statistics(database) == expected_statistics(database)
+
+
+def test_of_two_files_of_a_station_the_later_one_counts(database: Database, tmp_path: Path) -> None:
+    for name, tmax in (("a USC00000001.txt", 1), ("b USC00000001.txt", 2)):
+        (tmp_path / name).write_text(station_lines([("20000101", tmax, 0, 0)]))
+    assert ingest(database, tmp_path).files_loaded == 2
+    assert [row[1:] for row in ledger(database)] == [("loaded", 1, 1, 0, 0, 0), ("loaded", 1, 0, 1, 0, 0)]
+    assert observations(database)[0][2] == 2

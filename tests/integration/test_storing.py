@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -61,16 +62,17 @@ def test_memory_and_the_server_put_a_file_together_alike(
     for staged in (False, True):
         stations = Stations()
         rows = collected([batch_of(before)])
-        store_rows(connection, rows, stations.ids(connection, rows.stations))
+        store_rows(connection, [rows], stations)
         if staged:
             staging = Staging(connection, stations)
             staging.add(batch_of(found[:cut]))
             staging.add(batch_of(found[cut:], cut + 1))
-            stored, duplicates, contradicted, superseded = staging.store()
-            warnings = staging.warnings()
+            reduced = staging.store()
+            stored, warnings, superseded = reduced.stored, reduced.warnings, reduced.superseded
+            duplicates, contradicted = reduced.duplicates, reduced.contradicted
         else:
             rows = collected([batch_of(found)])
-            stored = store_rows(connection, rows, stations.ids(connection, rows.stations))
+            [stored] = store_rows(connection, [rows], stations)
             duplicates, contradicted, superseded = rows.duplicates, len(rows.superseded), rows.superseded
             warnings = rows.warnings
         results.append(
@@ -100,7 +102,7 @@ def test_few_rows_and_many_are_merged_alike(
             stations = Stations()
             for part in (before, found):
                 rows = collected([batch_of(part)])
-                stored = store_rows(connection, rows, stations.ids(connection, rows.stations))
+                [stored] = store_rows(connection, [rows], stations)
             results.append((stored, content(connection), statistics(connection)))
         connection.rollback()
     assert results[0] == results[1]
@@ -137,11 +139,18 @@ def test_what_is_copied_is_what_is_there(connection: Connection, rows: list[tupl
 
 def test_stations_of_a_transaction_that_was_rolled_back_are_forgotten(connection: Connection) -> None:
     stations = Stations()
-    stations.ids(connection, ["A"])
-    connection.rollback()
-    stations.rolled_back()
-    [number] = stations.ids(connection, ["A"])
-    assert connection.execute("SELECT id FROM station WHERE code = 'A'").fetchall() == [(number,)]
+    with stations.transaction(), connection.transaction():
+        stations.ids(connection, ["A"])
+        with contextlib.suppress(KeyError), stations.transaction(), connection.transaction():
+            stations.ids(connection, ["B"])
+            raise KeyError
+        stations.ids(connection, ["B"])
+    with contextlib.suppress(KeyError), stations.transaction(), connection.transaction():
+        stations.ids(connection, ["A", "C"])
+        raise KeyError
+    numbers = stations.ids(connection, ["A", "B", "C"]).tolist()
+    found = connection.execute("SELECT id FROM station ORDER BY code").fetchall()
+    assert found == [(number,) for number in numbers]
 
 
 def test_the_list_of_stations(database: Database, tmp_path: Any) -> None:
@@ -188,8 +197,9 @@ def test_the_report_says_what_a_person_wants_to_know(database: Database, tmp_pat
 def test_the_progress_bar_takes_all_that_a_pass_tells_it(database: Database, tmp_path: Any) -> None:
     bar = ProgressBar()
     bar.advance(10)
-    bar.begin(0, 0)
-    bar.begin(1, 100)
+    bar.found(0, 0)
+    bar.found(1, 100)
+    bar.found(1, 100)
     bar.advance(50)
     (tmp_path / "USC00000001.txt").write_text("20000101\t   10\t   20\t    0\n")
     assert ingest(database, tmp_path).files_loaded == 1

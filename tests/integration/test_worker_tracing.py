@@ -78,10 +78,14 @@ def test_a_pass_has_its_s3_and_its_sql(database: Database, s3: tuple[Any, Variab
     assert (told["windsock.trigger"], told["windsock.status"], told["windsock.files_loaded"]) == ("manual", "failed", 2)
     assert whole.status.code == 2
 
-    files = {values(span)["windsock.uri"].rsplit("/", 1)[-1]: span for span in collector.named("file")}
-    assert set(files) == {"USC00000001.txt", "USC00000002.txt", "page.txt"}
+    # The two small files of stations go into one transaction, and so into one trace.
+    files = {values(span)["windsock.first"].rsplit("/", 1)[-1]: span for span in collector.named("files")}
+    assert {name: values(span)["windsock.files"] for name, span in files.items()} == {
+        "USC00000001.txt": 2,
+        "page.txt": 1,
+    }
     assert {span.links[0].span_id for span in files.values()} == {whole.span_id}
-    assert len({span.trace_id for span in [whole, *files.values()]}) == 4
+    assert len({span.trace_id for span in [whole, *files.values()]}) == 3
     one = collector.of_trace(files["USC00000001.txt"])
     assert {"S3.GetObject", "copy", "statistics"} <= {span.name for span in one}
     (calculated,) = [span for span in one if span.name == "statistics"]
@@ -90,7 +94,8 @@ def test_a_pass_has_its_s3_and_its_sql(database: Database, s3: tuple[Any, Variab
     assert (files["page.txt"].status.code, files["USC00000001.txt"].status.code) == (2, 0)
 
     traces = {line["uri"].rsplit("/", 1)[-1]: line["trace_id"] for line in log if "uri" in line}
-    assert traces == {name: span.trace_id.hex() for name, span in files.items()}
+    stations, page = (files[name].trace_id.hex() for name in ("USC00000001.txt", "page.txt"))
+    assert traces == {"USC00000001.txt": stations, "USC00000002.txt": stations, "page.txt": page}
     assert log[-1]["trace_id"] == whole.trace_id.hex()
     for secret in (b"SECRET-OF-THE-BUCKET", b"worker's"):
         assert secret not in collector.received
@@ -98,7 +103,7 @@ def test_a_pass_has_its_s3_and_its_sql(database: Database, s3: tuple[Any, Variab
     s3[0].put_object(Bucket="weather", Key="wx/USC00000001.txt", Body=station_lines(a_year(2000, tmax=7)).encode())
     collector.spans.clear()
     a_pass(database, "s3://weather/wx", **s3[1], **tracing)
-    (changed,) = collector.named("file")
+    (changed,) = collector.named("files")
     assert "merge" in {span.name for span in collector.of_trace(changed)}
 
 
@@ -109,7 +114,7 @@ def test_the_share_is_of_files_and_a_pass_is_always_traced(
     tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.address, "OTEL_TRACES_SAMPLER_ARG": "0"}
     assert a_pass(database, tmp_path, **tracing)[0] == 0
     assert len(collector.named("pass")) == 1
-    assert not collector.named("file")
+    assert not collector.named("files")
     assert not collector.named("copy")
     assert all(span.kind == KINDS.SPAN_KIND_CLIENT for span in collector.spans if span.name != "pass")
 
@@ -128,7 +133,7 @@ def test_a_schedule_that_is_stopped_has_sent_its_passes(
     assert worker.returncode == 0
     (whole,) = collector.named("pass")
     assert values(whole)["windsock.trigger"] == "start"
-    assert len(collector.named("file")) == 1
+    assert len(collector.named("files")) == 1
 
 
 @pytest.mark.parametrize("listens", [False, True], ids=["nothing listens", "it never answers"])

@@ -37,7 +37,7 @@ def batch_of(found: list[tuple[int, int, tuple[int, ...]]], first_line: int = 1)
 def collected(batches: list[Batch]) -> Rows:
     collector = Collector()
     for batch in batches:
-        collector.add(batch)
+        collector.add(batch, 1_000)
     return collector.rows()
 
 
@@ -101,12 +101,12 @@ def test_what_is_handed_over_is_not_kept() -> None:
     collector, taken = Collector(), []
     first, second = batch_of([(0, 0, (1, 1, 1, 1, 1))]), batch_of([(2, 0, (2, 2, 2, 2, 2))] * 2, 2)
     for batch in (first, batch_of([]), second):
-        collector.add(batch)
+        collector.add(batch, 1_000)
     assert collector.size == 3
     collector.drain(taken.append)
     assert taken == [first, second]
     assert len(collector.rows().day) == 0
-    assert collector.stations == {"A": 0, "B": 1, "C": 2}
+    assert collector.stations == {}
 
 
 def test_stations_are_one_over_all_batches() -> None:

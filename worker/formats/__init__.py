@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from worker.formats import daily_summaries, ghcn_csv, ghcn_dly, ghcn_stations, station_file
@@ -63,7 +64,8 @@ def recognise(head: bytes, file_name: str, options: ReadOptions) -> Format:
     for offset, magic, what in _ARCHIVES:
         if head.startswith(magic, offset):
             raise UnrecognisedFileError(f"it is {what}. {_ACCEPTED}")
-    lines = [line for line in text.splitlines() if line.strip()][:_LINES_LOOKED_AT]
+    found = (match[0] for match in re.finditer(rb"[^\r\n]+", text))
+    lines = list(itertools.islice((line for line in found if line.strip()), _LINES_LOOKED_AT))
     for one in FORMATS:
         if one.matches(lines):
             if one.open_reader is not None:

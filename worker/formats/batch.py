@@ -31,7 +31,11 @@ PHYSICAL_RANGE = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
+REJECTED_LINES_KEPT = 1_000
+"""Of the lines of a file that are rejected so many are kept; all are counted."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class RejectedLine:
     """A line that could not be loaded: its number in the file from 1, its text, and why, in words for a person."""
 
@@ -52,7 +56,8 @@ class Batch:
     line: the line's number in the file, counted from 1, int64, shape (n,)
     stations: the distinct codes of the stations in this piece
     lines_read: lines with data in the piece, those rejected included, blank lines and headers not
-    rejected: the lines that could not be read
+    rejected: the first REJECTED_LINES_KEPT of the lines that could not be read
+    rejected_count: how many could not be read
     flagged: values left out because the source marked them as having failed a check
     """
 
@@ -63,6 +68,7 @@ class Batch:
     stations: list[str]
     lines_read: int
     rejected: list[RejectedLine]
+    rejected_count: int = 0
     flagged: int = 0
 
 

@@ -15,9 +15,10 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 
-from worker.formats.batch import ABSENT, COLUMNS, MISSING, PHYSICAL_RANGE, Batch, RejectedLine
+from worker.formats.batch import ABSENT, COLUMNS, MISSING, PHYSICAL_RANGE, Batch
 from worker.formats.format import Format, ReadOptions, UnrecognisedFileError
-from worker.formats.values import BOM, name_of, out_of_range, parse_date, shown
+from worker.formats.rejects import Rejects
+from worker.formats.values import BOM, name_of, out_of_range, parse_date
 
 _MM_PER_INCH = Decimal("25.4")
 _NUMBER = re.compile(r"-?[0-9]{1,5}(\.[0-9]{1,4})?")
@@ -34,7 +35,7 @@ class DailySummariesReader:
         """The observations in a piece: see `Reader`."""
         codes: dict[str, int] = {}
         rows: list[tuple[int, int, int, list[int]]] = []
-        rejected: list[RejectedLine] = []
+        rejects = Rejects()
         lines_read = flagged = 0
         for number, line in enumerate(piece.split(b"\n"), first_line):
             if not line.strip():
@@ -47,7 +48,7 @@ class DailySummariesReader:
             try:
                 code, day, values, left_out = self._parse(line)
             except ValueError as error:
-                rejected.append(RejectedLine(number, shown(line), str(error)))
+                rejects.add(number, line, str(error))
                 continue
             flagged += left_out
             if set(values) != {int(ABSENT)}:  # a file of other elements says nothing of these days
@@ -59,7 +60,8 @@ class DailySummariesReader:
             line=np.array([row[2] for row in rows], np.int64),
             stations=list(codes),
             lines_read=lines_read,
-            rejected=rejected,
+            rejected=rejects.lines,
+            rejected_count=rejects.count,
             flagged=flagged,
         )
 

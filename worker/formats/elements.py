@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,13 @@ ELEMENTS = {b"TMAX": "tmax", b"TMIN": "tmin", b"PRCP": "prcp", b"SNOW": "snow", 
 MISSING_IN_FILE = -9999
 
 STATION_PATTERN = rb"[A-Z]{2}[A-Z0-9_-]{9}"
+
+# The same as a table: whether a byte can be at one of the eleven places; shape (256, 11).
+IN_STATIONS = np.zeros((256, 11), bool)
+for _byte in range(256):
+    IN_STATIONS[_byte] = [
+        re.fullmatch(STATION_PATTERN, b"A" * at + bytes([_byte]) + b"A" * (10 - at)) for at in range(11)
+    ]
 
 # An element's four characters as one number, as NumPy sees them in place.
 _NUMBERS = {int.from_bytes(name, "little"): COLUMNS.index(column) for name, column in ELEMENTS.items()}

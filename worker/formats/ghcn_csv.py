@@ -15,10 +15,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.formats.batch import COLUMNS, MISSING, PHYSICAL_RANGE, Batch, RejectedLine
+from worker.formats.batch import COLUMNS, MISSING, PHYSICAL_RANGE, Batch
 from worker.formats.elements import (
     ELEMENTS,
     HIGHEST,
+    IN_STATIONS,
     LOWEST,
     MISSING_IN_FILE,
     STATION_PATTERN,
@@ -26,7 +27,8 @@ from worker.formats.elements import (
     one_value_rows,
 )
 from worker.formats.format import Format, ReadOptions
-from worker.formats.values import BOM, days_since_1970, out_of_range, parse_date, shown
+from worker.formats.rejects import Rejects
+from worker.formats.values import BOM, days_since_1970, out_of_range, parse_date
 
 HEADER = ("ID", "DATE", "ELEMENT", "DATA_VALUE", "M_FLAG", "Q_FLAG", "S_FLAG", "OBS_TIME")
 _NEEDED = {"ID", "DATE", "ELEMENT", "DATA_VALUE", "Q_FLAG"}
@@ -130,23 +132,23 @@ class _Rows:
 
     def __init__(self, first_line: int) -> None:
         self.first_line = first_line
-        self._codes: dict[str, int] = {}
+        self._codes: dict[bytes, int] = {}
         self._parts: list[
             tuple[Indices, NDArray[np.int32], NDArray[np.int32], NDArray[np.int8], NDArray[np.int16]]
         ] = []
         self._single: list[tuple[int, int, int, int, int]] = []
-        self._rejected: list[RejectedLine] = []
+        self._rejects = Rejects()
         self._flagged = 0
         self.lines_read = 0
 
     def reject(self, number: int, line: bytes, reason: str) -> None:
         """Note that a line cannot be read."""
-        self._rejected.append(RejectedLine(number + self.first_line, shown(line), reason))
+        self._rejects.add(number + self.first_line, line, reason)
 
     def add(self, number: int, code: str, day: int, column: int, value: int, flagged: bool) -> None:
         """Take a single line."""
         if column >= 0:
-            self._single.append((number, self._codes.setdefault(code, len(self._codes)), day, column, value))
+            self._single.append((number, self._codes.setdefault(code.encode(), len(self._codes)), day, column, value))
             self._flagged += flagged
 
     def add_usual(self, data: NDArray[np.uint8], starts: Indices, ends: Indices, begin: int) -> NDArray[np.bool_]:
@@ -198,12 +200,11 @@ class _Rows:
             return np.empty(0, np.int32), np.empty(0, bool)
         first = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
         numbers = np.full(len(first), -1, np.int32)
-        for run, code in enumerate(codes[first].tolist()):
-            number = self._codes.get(code.decode("latin-1"))
-            if number is None and _STATION.fullmatch(code):
-                number = self._codes.setdefault(code.decode(), len(self._codes))
-            if number is not None:
-                numbers[run] = number
+        can_be = IN_STATIONS[characters[first], np.arange(11)].all(axis=1)
+        found = codes[first][can_be].tolist()
+        for code in dict.fromkeys(found):
+            self._codes.setdefault(code, len(self._codes))
+        numbers[can_be] = np.fromiter(map(self._codes.__getitem__, found), np.int32, len(found))
         station = np.repeat(numbers, np.diff(np.append(first, len(codes))))
         return station, station >= 0
 
@@ -217,7 +218,9 @@ class _Rows:
         if not self._parts:
             empty = np.empty(0, np.int32)
             values = np.empty((0, len(COLUMNS)), np.int16)
-            return Batch(empty, empty, values, np.empty(0, np.int64), [], self.lines_read, self._rejected)
+            nothing = np.empty(0, np.int64)
+            rejects = self._rejects
+            return Batch(empty, empty, values, nothing, [], self.lines_read, rejects.lines, rejects.count)
         number, station, day, column, value = (np.concatenate(one) for one in zip(*self._parts, strict=True))
         if len(self._parts) > 1:
             order = np.argsort(number, kind="stable")
@@ -227,9 +230,10 @@ class _Rows:
             day=day,
             values=one_value_rows(column, value),
             line=number + self.first_line,
-            stations=list(self._codes),
+            stations=[code.decode() for code in self._codes],
             lines_read=self.lines_read,
-            rejected=self._rejected,
+            rejected=self._rejects.lines,
+            rejected_count=self._rejects.count,
             flagged=self._flagged,
         )
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.formats.batch import COLUMNS, MISSING, Batch, RejectedLine
+from worker.formats.batch import COLUMNS, MISSING, REJECTED_LINES_KEPT, Batch
 from worker.formats.elements import (
     ELEMENTS,
     HIGHEST,
@@ -24,6 +24,7 @@ from worker.formats.elements import (
     one_value_rows,
 )
 from worker.formats.format import Format, ReadOptions
+from worker.formats.rejects import Rejects
 from worker.formats.values import BOM, FIRST_YEAR, LAST_YEAR, days_since_1970, out_of_range, shown
 
 WIDTH = 269
@@ -42,7 +43,7 @@ class DlyReader:
         """The observations in a piece: see `Reader`."""
         good: list[bytes] = []
         numbers: list[int] = []
-        rejected: list[RejectedLine] = []
+        rejects = Rejects()
         lines_read = 0
         for number, line in enumerate(piece.split(b"\n"), first_line):
             text = (line.removeprefix(BOM) if number == 1 else line).removesuffix(b"\r")
@@ -52,13 +53,13 @@ class DlyReader:
             try:
                 padded = _checked(text)
             except ValueError as error:
-                rejected.append(RejectedLine(number, shown(line), str(error)))
+                rejects.add(number, line, str(error))
                 continue
             if padded is not None:
                 good.append(padded)
                 numbers.append(number)
         lines = np.frombuffer(b"".join(good), np.uint8).reshape(-1, WIDTH)
-        return _batch(lines, np.array(numbers, np.int64), lines_read, rejected)
+        return _batch(lines, np.array(numbers, np.int64), lines_read, rejects)
 
 
 def _checked(line: bytes) -> bytes | None:
@@ -89,7 +90,7 @@ def _checked(line: bytes) -> bytes | None:
     return line
 
 
-def _batch(lines: NDArray[np.uint8], number: NDArray[np.int64], lines_read: int, rejected: list[RejectedLine]) -> Batch:
+def _batch(lines: NDArray[np.uint8], number: NDArray[np.int64], lines_read: int, rejects: Rejects) -> Batch:
     codes: dict[bytes, int] = {}
     station_of_line = np.array([codes.setdefault(line[:11].tobytes(), len(codes)) for line in lines], np.int32)
     column_of_line = column_numbers(lines[:, 17:21])
@@ -109,14 +110,16 @@ def _batch(lines: NDArray[np.uint8], number: NDArray[np.int64], lines_read: int,
     column = np.broadcast_to(column_of_line[:, None], shape)
     impossible = ~missing & exists & ~flagged & ((value < LOWEST[column]) | (value > HIGHEST[column]))
     past_the_end = ~missing & ~exists
-    for row, at in zip(*np.nonzero(impossible | past_the_end), strict=True):
+    days_rejected = Rejects()
+    rejected = impossible | past_the_end
+    for row, at in np.argwhere(rejected)[:REJECTED_LINES_KEPT]:
         name = COLUMNS[column_of_line[row]]
         reason = (
             f"day {at + 1}: {out_of_range(name, int(value[row, at]))}; the line's other days were loaded"
             if impossible[row, at]
             else f"it has a value for day {at + 1} of a month that is shorter; its other days were loaded"
         )
-        rejected.append(RejectedLine(int(number[row]), shown(lines[row].tobytes()), reason))
+        days_rejected.add(int(number[row]), lines[row].tobytes(), reason)
     kept = exists & ~impossible
     stored = np.where(missing | flagged, MISSING, value.astype(np.int16))
     return Batch(
@@ -126,7 +129,8 @@ def _batch(lines: NDArray[np.uint8], number: NDArray[np.int64], lines_read: int,
         line=np.broadcast_to(number[:, None], shape)[kept],
         stations=[code.decode() for code in codes],
         lines_read=lines_read,
-        rejected=sorted(rejected, key=lambda one: one.line),
+        rejected=sorted(rejects.lines + days_rejected.lines, key=lambda one: one.line)[:REJECTED_LINES_KEPT],
+        rejected_count=rejects.count + int(np.count_nonzero(rejected)),
         flagged=int(np.count_nonzero(flagged)),
     )
 

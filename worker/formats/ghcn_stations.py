@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from worker.formats.batch import RejectedLine
 from worker.formats.format import Format
-from worker.formats.values import BOM, shown
+from worker.formats.rejects import Rejects
+from worker.formats.values import BOM
 
 _LINE = re.compile(rb"[A-Z]{2}[A-Z0-9_-]{9} +-?\d{1,2}\.\d+ +-?\d{1,3}\.\d+ +-?\d{1,4}\.\d .*")
 _NO_ELEVATION = -999.9
@@ -29,17 +30,18 @@ class StationDescription:
 
 @dataclasses.dataclass(frozen=True)
 class StationBatch:
-    """The stations in a piece of the list, and the lines that could not be read."""
+    """The stations in a piece of the list, and the lines that could not be read: see `Batch`."""
 
     stations: list[StationDescription]
     lines_read: int
     rejected: list[RejectedLine]
+    rejected_count: int
 
 
 def read(piece: bytes, first_line: int) -> StationBatch:
     """The descriptions in `piece`, whole lines of which the first has this number in the file."""
     described: list[StationDescription] = []
-    rejected: list[RejectedLine] = []
+    rejects = Rejects()
     for number, line in enumerate(piece.split(b"\n"), first_line):
         if not line.strip():
             continue
@@ -47,10 +49,10 @@ def read(piece: bytes, first_line: int) -> StationBatch:
         try:
             described.append(_parse(text.decode("utf-8").rstrip("\r")))
         except UnicodeDecodeError:
-            rejected.append(RejectedLine(number, shown(line), "it is no UTF-8"))
+            rejects.add(number, line, "it is no UTF-8")
         except ValueError as error:
-            rejected.append(RejectedLine(number, shown(line), str(error)))
-    return StationBatch(described, len(described) + len(rejected), rejected)
+            rejects.add(number, line, str(error))
+    return StationBatch(described, len(described) + rejects.count, rejects.lines, rejects.count)
 
 
 def _parse(line: str) -> StationDescription:

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.formats.batch import ABSENT, COLUMNS, MISSING, PHYSICAL_RANGE, Batch, RejectedLine
+from worker.formats.batch import ABSENT, COLUMNS, MISSING, PHYSICAL_RANGE, Batch
 from worker.formats.format import Format, ReadOptions, UnrecognisedFileError
+from worker.formats.rejects import Rejects
 from worker.formats.values import BOM, days_since_1970, name_of, out_of_range, parse_date, shown
 
 FIELDS = ("tmax", "tmin", "prcp")
@@ -25,6 +26,7 @@ LONGEST_CODE = 64
 
 _WIDTH = 27  # with the line end
 _FIELD_STARTS = (9, 15, 21)
+_SHORT = 20 * _WIDTH  # so few lines, such as the new ones of a day, are read faster one by one
 
 _LINE = re.compile(rb"(\d+)[ ]*\t[ ]*([+-]?\d+)[ ]*\t[ ]*([+-]?\d+)[ ]*\t[ ]*([+-]?\d+)[ ]*")
 
@@ -67,20 +69,23 @@ class StationFileReader:
     def read(self, piece: bytes, first_line: int) -> Batch:
         """The observations in a piece: see `Reader`."""
         data = np.frombuffer(piece, np.uint8)
-        if len(data) % _WIDTH == 0:
+        is_short = 0 < len(data) < _SHORT
+        if len(data) % _WIDTH == 0 and not is_short:
             # The usual case: every line is padded, and then no line ends need be looked for.
             day, values, good = _padded_lines(data.reshape(-1, _WIDTH))
             if good.all():
                 return self._batch(
-                    day, values, np.arange(first_line, first_line + len(day), dtype=np.int64), len(day), []
+                    day, values, np.arange(first_line, first_line + len(day), dtype=np.int64), len(day), Rejects()
                 )
         ends = np.flatnonzero(data == ord("\n")) + 1
         if not len(ends) or ends[-1] != len(data):
             ends = np.append(ends, len(data))
         starts = np.concatenate(([0], ends[:-1]))
-        padded = np.flatnonzero((ends - starts == _WIDTH) & (data[ends - 1] == ord("\n")))
+        padded = np.flatnonzero((ends - starts == _WIDTH) & (data[ends - 1] == ord("\n")) & (not is_short))
         day, values, good = _padded_lines(data[starts[padded][:, None] + np.arange(_WIDTH)])
-        others = np.setdiff1d(np.arange(len(starts)), padded[good], assume_unique=True)
+        other = (ends - starts > 1) | (data[starts] != ord("\n"))  # not an empty line
+        other[padded[good]] = False
+        others = np.flatnonzero(other)
         return self._with_others(piece, first_line, (padded[good], day[good], values[good]), starts, ends, others)
 
     def _with_others(
@@ -93,7 +98,7 @@ class StationFileReader:
         others: NDArray[np.int64],
     ) -> Batch:
         index, day, values = padded
-        rejected: list[RejectedLine] = []
+        rejects = Rejects()
         read: list[tuple[int, int, list[int]]] = []
         for number in others.tolist():
             line = piece[starts[number] : ends[number]].rstrip(b"\r\n")
@@ -104,14 +109,14 @@ class StationFileReader:
             try:
                 read.append((number, *_parse(line)))
             except ValueError as error:
-                rejected.append(RejectedLine(first_line + number, shown(line), str(error)))
+                rejects.add(first_line + number, line, str(error))
         if read:
             index = np.concatenate((index, [number for number, _, _ in read]))
             day = np.concatenate((day, np.array([one for _, one, _ in read], np.int32)))
             values = np.concatenate((values, np.array([one for _, _, one in read], np.int16)))
             order = np.argsort(index)
             index, day, values = index[order], day[order], values[order]
-        return self._batch(day, values, index + first_line, len(day) + len(rejected), rejected)
+        return self._batch(day, values, index + first_line, len(day) + rejects.count, rejects)
 
     def _batch(
         self,
@@ -119,13 +124,16 @@ class StationFileReader:
         values: NDArray[np.int16],
         line: NDArray[np.int64],
         lines_read: int,
-        rejected: list[RejectedLine],
+        rejects: Rejects,
     ) -> Batch:
-        return Batch(np.zeros(len(day), np.int32), day, values, line, [self._code], lines_read, rejected)
+        station = np.zeros(len(day), np.int32)
+        return Batch(station, day, values, line, [self._code], lines_read, rejects.lines, rejects.count)
 
 
 def _padded_lines(lines: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.bool_]]:
     """Days, values and which lines could be read, of lines of 27 bytes; shape (n, 27)."""
+    if not len(lines):
+        return np.empty(0, np.int32), np.empty((0, len(COLUMNS)), np.int16), np.empty(0, bool)
     columns = np.ascontiguousarray(lines.T)  # a column is read a dozen times: side by side that is much faster
     good = (columns[26] == ord("\n")) & (columns[8] == ord("\t"))
     good &= (columns[14] == ord("\t")) & (columns[20] == ord("\t"))

@@ -27,7 +27,7 @@ class FileUnavailableError(Exception):
     """One file cannot be read now, or has changed since it was listed: the next pass may read it."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ListedFile:
     """A file as the listing shows it.
 
