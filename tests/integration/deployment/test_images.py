@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 import uuid
 from pathlib import Path
@@ -44,8 +45,7 @@ def image(emulator: Emulator) -> Image:
 
 
 def architecture() -> str:
-    machine = subprocess.run(["uname", "-m"], capture_output=True, text=True, check=True).stdout.strip()
-    return "ARM64" if machine in ("aarch64", "arm64") else "X86_64"
+    return "ARM64" if platform.machine() in ("aarch64", "arm64") else "X86_64"
 
 
 def test_an_image_is_built_and_pushed_once(

@@ -9,6 +9,7 @@ import pytest
 
 from deployment import task
 from deployment.task import Request, TaskError
+from tests.conftest import wait_until
 from tests.integration.emulator.conftest import REGION, Emulator
 
 pytestmark = pytest.mark.docker
@@ -76,8 +77,12 @@ def test_a_task_that_goes_on_for_too_long_is_stopped(emulator: Emulator, cluster
     arn = task.start(emulator.place, long)
     with pytest.raises(TaskError, match=r"was not done after 4 s, and was stopped"):
         task.follow(emulator.place, cluster, arn, list[str]().append, 4)
-    described: dict[str, Any] = emulator.client("ecs").describe_tasks(cluster=cluster, tasks=[arn])["tasks"][0]
-    assert described["desiredStatus"] == "STOPPED" or described["lastStatus"] == "STOPPED"
+
+    def stopped() -> bool:
+        found: dict[str, Any] = emulator.client("ecs").describe_tasks(cluster=cluster, tasks=[arn])["tasks"][0]
+        return bool(found["lastStatus"] == "STOPPED" and "not done after 4 s" in found["stoppedReason"])
+
+    wait_until(stopped, "the task is stopped, with the reason", 60)
 
 
 def test_a_task_that_ecs_does_not_know(emulator: Emulator, cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
