@@ -137,7 +137,7 @@ def fire(folder: Path, name: str) -> str:
         raise EmulatorError(f"No emulator runs from {folder}: start it with `python -m emulator start`.")
     group, _, short = name.rpartition("/")
     query = urllib.parse.urlencode({"group": group or "default", "name": short})
-    request = urllib.request.Request(f"http://127.0.0.1:{found[1]}/_emulator/fire?{query}", method="POST")  # noqa: S310 - http
+    request = urllib.request.Request(f"http://127.0.0.1:{found[1]}/_emulator/fire?{query}", method="POST")
     try:
         with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - http
             answer = json.load(response)

@@ -26,7 +26,7 @@ def install() -> None:
     _check = engine._check_parameter_constraints
 
     def check(name: str, declared: dict[str, Any], kind: str, value: str) -> None:
-        # A pattern is meant for the name that the template is given; MiniStack holds it against what the name stands for.
+        # A pattern is meant for the name that is given; MiniStack holds it against what the name stands for.
         if not kind.startswith("AWS::SSM::Parameter::Value<"):
             _check(name, declared, kind, value)
 

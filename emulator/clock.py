@@ -1,4 +1,4 @@
-"""Time as templates count it: a minute of a rehearsal may be shorter, so that nobody waits five for a release to settle."""
+"""Time as templates count it: one of a rehearsal may be shorter, and nobody waits five for a release to settle."""
 
 from __future__ import annotations
 

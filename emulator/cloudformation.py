@@ -54,14 +54,19 @@ def region() -> str:
 
 
 def register(kind: str, create: Create, delete: Delete, update: Update | None = None) -> None:
-    """Add a resource type that MiniStack refuses. Without `update` a change is made by `create`, under the same name."""
+    """Add a type that MiniStack refuses. Without `update` a change in place, such as one of tags, is ignored."""
     HANDLERS[kind] = {
         "create": create,
         "delete": delete,
-        "update": update or (lambda _id, _before, now, stack, name: create(name, now, stack)),
+        "update": update or (lambda physical_id, _before, _now, _stack, _name: (physical_id, {})),
         "update_with_logical_id": True,
     }
     off_loop(kind)
+
+
+def again(create: Create) -> Update:
+    """The update of a type whose creation may be repeated under the same name."""
+    return lambda _id, _before, now, stack, name: create(name, now, stack)
 
 
 def repair(kind: str, create: Callable[[Create], Create]) -> None:

@@ -149,7 +149,7 @@ def _changed(update: Update) -> Update:
         if now.get("DBInstanceClass") != before.get("DBInstanceClass"):
             _refuse_unknown_class(now)
         was, wanted = str(before.get("EngineVersion", "")), str(now.get("EngineVersion", ""))
-        if was.split(".")[0] != wanted.split(".")[0]:
+        if was.split(".", maxsplit=1)[0] != wanted.split(".", maxsplit=1)[0]:
             raise ValueError(f"The emulated RDS does not upgrade a server: PostgreSQL {was} to {wanted}")
         made = update(name, before, now, stack, logical_id)
         instance = rds._instances[made[0]]

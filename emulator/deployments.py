@@ -2,8 +2,8 @@
 
 As ECS does it (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/blue-green-deployment-how-it-works.html):
 green tasks start in the other target group; when all are healthy, the production rule's weights are shifted; blue stays
-for the bake time; then it is drained. An alarm, or whoever stops the deployment, shifts back. Green tasks that never get
-healthy are no reason to give up: with blue/green there is no circuit breaker.
+for the bake time; then it is drained. An alarm, or whoever stops the deployment, shifts back. Green tasks that never
+get healthy are no reason to give up: with blue/green there is no circuit breaker.
 """
 
 from __future__ import annotations

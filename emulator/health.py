@@ -151,7 +151,7 @@ def _matches(matcher: str, status: int) -> bool:
 
 async def _forward(group_arn: str, method: str, path: str, headers: Any, body: Any, query: Any,
                    raw_query: str | None = None, raw_path: str | None = None) -> Any:  # fmt: skip
-    """To a healthy target. When none is healthy but some were, to any of them: as AWS does, hoping that the check is wrong."""
+    """To a healthy target. When none is healthy but some were, to any: as AWS does, hoping that the check is wrong."""
     group = alb._tgs.get(group_arn)
     if not group:
         return _NO_TARGET

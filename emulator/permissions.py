@@ -1,4 +1,4 @@
-"""Whether a service may do something on behalf of a resource: MiniStack evaluates policies, but asks them of nobody here."""
+"""Whether a service may do something on behalf of a resource: MiniStack can tell, and never asks."""
 
 from __future__ import annotations
 

@@ -69,7 +69,8 @@ def dump(instance: Mapping[str, Any], path: Path) -> None:
     command = ["docker", "exec", "--user", "postgres", instance["_docker_container_id"]]
     command += ["pg_dumpall", "--username", instance["MasterUsername"]]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         with gzip.open(path, "wb", compresslevel=1) as written:
             while block := process.stdout.read(1 << 20):
                 written.write(block)
@@ -90,7 +91,8 @@ def _psql(instance: Mapping[str, Any], statements: Any, *, stop: bool) -> None:
     command += ["--username", instance["MasterUsername"], "--dbname", "postgres", "--quiet", "--no-psqlrc"]
     command += ["--set", f"ON_ERROR_STOP={int(stop)}"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        assert process.stdin is not None and process.stderr is not None
+        assert process.stdin is not None
+        assert process.stderr is not None
         while block := statements.read(1 << 20):
             process.stdin.write(block)
         process.stdin.close()
@@ -107,7 +109,7 @@ def _image(_engine: str, version: str, user: str, password: str, database: str) 
         "POSTGRES_DB": database or "postgres",
         "POSTGRES_INITDB_ARGS": _INITDB,
     }
-    major = int(version.split(".")[0])
+    major = int(version.split(".", maxsplit=1)[0])
     data = "/var/lib/postgresql" if major >= 18 else "/var/lib/postgresql/data"  # where the image has its volume
     return f"postgres:{major}-trixie", environment, 5432, data
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections import Counter
 from dataclasses import dataclass
 
-from emulator.cloudformation import Create, Made, Properties, account_id, name_for, nothing, region, register
+from emulator.cloudformation import Create, Made, Properties, Update, account_id, name_for, nothing, region, register
 from emulator.service_api import at_least
 from emulator.settings import folder
 
@@ -48,7 +47,7 @@ made: list[Record] = []
 def install() -> None:
     """Accept each of the types."""
     for kind in NOT_PROVED:
-        register(kind, _recorder(kind), nothing)
+        register(kind, _recorder(kind), nothing, _recorded_again(_recorder(kind)))
 
 
 def note(kind: str, not_proved: str, stack: str, name: str) -> None:
@@ -60,9 +59,11 @@ def note(kind: str, not_proved: str, stack: str, name: str) -> None:
         stack: The stack that it is of.
         name: Its logical name there.
     """
-    log.warning("recorded only: %s %s of %s", kind, name, stack)
-    made.append(Record(kind, not_proved, stack, name))
-    _write_down()
+    record = Record(kind, not_proved, stack, name)
+    if record not in made:
+        log.warning("recorded only: %s %s of %s", kind, name, stack)
+        made.append(record)
+        _write_down()
 
 
 def _recorder(kind: str) -> Create:
@@ -75,17 +76,27 @@ def _recorder(kind: str) -> Create:
     return create
 
 
+def _recorded_again(create: Create) -> Update:
+    def update(physical_id: str, _before: Properties, now: Properties, stack: str, name: str) -> Made:
+        create(name, now, stack)
+        return physical_id, {}
+
+    return update
+
+
 def _write_down() -> None:
     """For `python -m emulator status`, which is another process."""
-    counted = Counter((record.kind, record.not_proved) for record in made)
+    found: dict[tuple[str, str], list[str]] = {}
+    for record in made:
+        found.setdefault((record.kind, record.not_proved), []).append(f"{record.stack}/{record.name}")
     entries = [
-        {"kind": kind, "not_proved": not_proved, "count": count}
-        for (kind, not_proved), count in sorted(counted.items())
+        {"kind": kind, "not_proved": not_proved, "count": len(names), "resources": names}
+        for (kind, not_proved), names in sorted(found.items())
     ]
     (folder() / "recorded.json").write_text(json.dumps(entries, indent=2), encoding="utf-8")
 
 
-def _names(kind: str, name: str, properties: Properties) -> Made:
+def _names(kind: str, name: str, properties: Properties) -> Made:  # noqa: PLR0911 - one for each type
     """The physical id and the attributes, in the form that AWS gives them: they are parameters of other stacks."""
     here = f"{region()}:{account_id()}"
     match kind:

@@ -1,4 +1,4 @@
-"""EventBridge Scheduler: calls its target in its role, with its input; what cannot be called goes to the dead letters."""
+"""EventBridge Scheduler: calls its target in its role, with its input; what cannot be done goes to the dead letters."""
 
 from __future__ import annotations
 

@@ -21,8 +21,27 @@ def main() -> int:
 
     # fmt: off
     from emulator import (  # noqa: PLC0415
-        account, cloudformation, control, database, edge, functions, health, metrics, postgres, recorded, registry,
-        rotation, schedules, service_api, task_end, task_events, task_logs, task_start, tasks, templates,
+        account,
+        changes,
+        cloudformation,
+        control,
+        database,
+        edge,
+        functions,
+        health,
+        metrics,
+        postgres,
+        recorded,
+        registry,
+        rotation,
+        schedules,
+        service_api,
+        task_end,
+        task_events,
+        task_logs,
+        task_start,
+        tasks,
+        templates,
     )
     from emulator.resources import alarms, load_balancing, network, secrets, storage  # noqa: PLC0415
     # fmt: on
@@ -31,7 +50,7 @@ def main() -> int:
     containers = (registry, postgres, database, tasks, task_start, task_logs, task_end)
     events = (task_events, metrics, functions, schedules, rotation)
     services = (service_api, health, edge)
-    parts = (templates, account, *types, *containers, *services, *events, control)
+    parts = (templates, changes, account, *types, *containers, *services, *events, control)
     for part in (*parts, cloudformation):
         part.install()
     serve()

@@ -131,7 +131,7 @@ class Service:
         green, blue = deployment.target, deployment.source
         if deployment.stop_asked:
             self._take_back(deployment, deployment.stop_asked)
-        elif alarms := self._alarms_on() if deployment.stage not in ("CLEAN_UP",) else []:
+        elif alarms := self._alarms_on() if deployment.stage != "CLEAN_UP" else []:
             deployment.triggered = alarms
             self._take_back(deployment, f"Service deployment rolled back because of the alarm(s): {', '.join(alarms)}")
         elif deployment.stage == "RECONCILE_SERVICE":
@@ -235,7 +235,7 @@ class Service:
     # ---- the production rule ---------------------------------------------------------------------------------------
 
     def _balancer(self) -> dict[str, Any]:
-        balancers = self.record.get("loadBalancers") or [{}]
+        balancers: list[dict[str, Any]] = self.record.get("loadBalancers") or [{}]
         return balancers[0]
 
     def _groups(self) -> list[str]:

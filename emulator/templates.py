@@ -1,4 +1,4 @@
-"""The short forms of the functions that rules of a template are made of, which MiniStack knows in their long form only."""
+"""The short forms of the functions that a template's rules are made of: MiniStack knows the long ones only."""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""Alarms over more than one metric, which MiniStack's templates refuse and its API takes."""
+"""Alarms over more than one metric, which MiniStack's templates refuse and its API forgets."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any
+
+from ministack.services import cloudwatch
 
 from emulator.cloudformation import Create, Made, Properties, account_id, boolean, client, name_for, region, repair
 
@@ -21,6 +23,7 @@ _NUMBERS = ("DatapointsToAlarm", "EvaluationPeriods")
 def install() -> None:
     """Repair the type."""
     repair("AWS::CloudWatch::Alarm", _with_metric_math)
+    cloudwatch._put_metric_alarm = _with_metrics(cloudwatch._put_metric_alarm)
 
 
 def _with_metric_math(create: Create) -> Create:
@@ -37,6 +40,21 @@ def _with_metric_math(create: Create) -> Create:
             **options,
         )
         return alarm, {"Arn": f"arn:aws:cloudwatch:{region()}:{account_id()}:alarm:{alarm}"}
+
+    return repaired
+
+
+def _with_metrics(put: Any) -> Any:
+    """Keep the metrics that an alarm calculates with: MiniStack takes them and forgets them."""
+
+    def repaired(parameters: Any, given: Any, *protocol: Any, **options: Any) -> Any:
+        answer = put(parameters, given, *protocol, **options)
+        if answer[0] < 400 and given and given.get("Metrics"):
+            alarm = cloudwatch._alarms[given["AlarmName"]]
+            alarm["Metrics"] = given["Metrics"]
+            for key in ("Dimensions", "MetricName", "Namespace", "Period", "Statistic"):
+                alarm.pop(key, None)
+        return answer
 
     return repaired
 

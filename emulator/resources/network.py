@@ -1,16 +1,21 @@
-"""Addresses, NAT gateways, rules of security groups, flow logs, a cluster's capacity providers."""
+"""Networks, addresses, NAT gateways, rules of security groups, flow logs, a cluster's capacity providers."""
 
 from __future__ import annotations
 
 import logging
 import uuid
+from ipaddress import IPv4Network
 from typing import Any
 
 from botocore.exceptions import ClientError
+from ministack.services import ec2
 
-from emulator.cloudformation import Create, Made, Properties, client, nothing, register, repair
+from emulator.cloudformation import Create, Made, Properties, again, client, nothing, register, repair
 
 log = logging.getLogger("emulator")
+
+_LARGEST, _SMALLEST = 16, 28  # the lengths of address ranges that EC2 takes
+_CLIENT_ERROR = "(Service: Ec2, Status Code: 400)"
 
 
 def install() -> None:
@@ -18,10 +23,11 @@ def install() -> None:
     register("AWS::EC2::EIP", _address, _release_address)
     register("AWS::EC2::NatGateway", _nat_gateway, _delete_nat_gateway)
     register("AWS::EC2::FlowLog", _flow_log, lambda name, _: client("ec2").delete_flow_logs(FlowLogIds=[name]))
-    register("AWS::ECS::ClusterCapacityProviderAssociations", _capacity_providers, nothing)
+    register("AWS::ECS::ClusterCapacityProviderAssociations", _capacity_providers, nothing, again(_capacity_providers))
     for way, peer in (("Ingress", "SourceSecurityGroupId"), ("Egress", "DestinationSecurityGroupId")):
         _register_rule(way, peer)
-    repair("AWS::EC2::VPC", _with_cidr_block)
+    repair("AWS::EC2::VPC", _checked_network)
+    repair("AWS::EC2::Subnet", _checked_subnet)
 
 
 def _address(_name: str, _properties: Properties, _stack: str) -> Made:
@@ -96,11 +102,45 @@ def _permissions(properties: Properties, peer: str) -> list[dict[str, Any]]:
     return [rule]
 
 
-def _with_cidr_block(create: Create) -> Create:
-    """`GetAtt Vpc.CidrBlock`, which MiniStack leaves out."""
+def _checked_network(create: Create) -> Create:
+    """A network's address range, checked as EC2 does; and `GetAtt Vpc.CidrBlock`, which MiniStack leaves out."""
 
     def repaired(name: str, properties: Properties, stack: str) -> Made:
-        made, attributes = create(name, properties, stack)
-        return made, {**attributes, "CidrBlock": properties["CidrBlock"]}
+        given = _range(str(properties["CidrBlock"]))
+        if not _LARGEST <= given.prefixlen <= _SMALLEST:
+            raise ValueError(f"The CIDR '{properties['CidrBlock']}' is invalid. {_CLIENT_ERROR}")
+        made, attributes = create(name, {**properties, "CidrBlock": str(given)}, stack)
+        return made, {**attributes, "CidrBlock": str(given)}
 
     return repaired
+
+
+def _checked_subnet(create: Create) -> Create:
+    """A subnet's address range, which must be in its network and of nobody else."""
+
+    def repaired(name: str, properties: Properties, stack: str) -> Made:
+        given = _range(str(properties["CidrBlock"]))
+        network = ec2._vpcs.get(properties["VpcId"])
+        if network is None:
+            raise ValueError(f"The vpc ID '{properties['VpcId']}' does not exist {_CLIENT_ERROR}")
+        inside = given.subnet_of(IPv4Network(network["CidrBlock"]))
+        if not inside or not _LARGEST <= given.prefixlen <= _SMALLEST:
+            raise ValueError(f"The CIDR '{given}' is invalid. {_CLIENT_ERROR}")
+        for other in ec2._subnets.values():
+            if other["VpcId"] == properties["VpcId"] and given.overlaps(IPv4Network(other["CidrBlock"])):
+                raise ValueError(f"The CIDR '{given}' conflicts with another subnet {_CLIENT_ERROR}")
+        return create(name, {**properties, "CidrBlock": str(given)}, stack)
+
+    return repaired
+
+
+def _range(text: str) -> IPv4Network:
+    """An address range. One with bits beyond its length is cut to it, as EC2 does."""
+    try:
+        if "/" not in text:
+            raise ValueError("it has no length")
+        return IPv4Network(text, strict=False)
+    except ValueError as error:
+        raise ValueError(
+            f"Value ({text}) for parameter cidrBlock is invalid. This is not a valid CIDR block. {_CLIENT_ERROR}"
+        ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from emulator.cloudformation import Create, Made, Properties, boolean, client, nothing, register, repair
+from emulator.cloudformation import Create, Made, Properties, again, boolean, client, nothing, register, repair
 
 _NUMBERS = ("PasswordLength",)
 _TEXTS = ("ExcludeCharacters",)
@@ -21,7 +21,7 @@ _FLAGS = (
 def install() -> None:
     """Add and repair the types."""
     repair("AWS::SecretsManager::Secret", _generated_as_asked)
-    register("AWS::SecretsManager::RotationSchedule", _rotation, nothing)
+    register("AWS::SecretsManager::RotationSchedule", _rotation, nothing, again(_rotation))
 
 
 def _generated_as_asked(create: Create) -> Create:

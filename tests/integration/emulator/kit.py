@@ -4,13 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from pathlib import Path
-
-from deployment import stacks
-from deployment.stacks import Deployment
-from deployment.templates import Kit
-from tests.conftest import PROJECT
-from tests.integration.emulator.conftest import Emulator
 
 HANDLER = "import os\n\ndef handler(event, context):\n    return {'event': event, 'environment': dict(os.environ)}\n"
 

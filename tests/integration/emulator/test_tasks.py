@@ -30,8 +30,8 @@ health = urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"] + "/_ministack/he
 print(json.dumps({
     "arguments": sys.argv[1:], "user": os.getuid(), "folder": os.getcwd(), "secret": os.environ.get("PASSWORD"),
     "region": os.environ["AWS_REGION"], "key": bool(os.environ["AWS_ACCESS_KEY_ID"]), "endpoint": health,
-    "setting": os.environ.get("SETTING"), "root": writable("/opt"), "scratch": writable("/tmp"),
-    "first": pathlib.Path("/proc/1/comm").read_text().strip(), "scratch_holds": os.listdir("/tmp"),
+    "setting": os.environ.get("SETTING"), "root": writable("/opt"), "scratch": writable("/scratch"),
+    "first": pathlib.Path("/proc/1/comm").read_text().strip(), "scratch_holds": os.listdir("/scratch"),
 }))
 """
 
@@ -50,7 +50,7 @@ def test_a_container_has_what_its_definition_says(emulator: Emulator, stack_of: 
         User="0",
         WorkingDirectory="/var",
         ReadonlyRootFilesystem=True,
-        MountPoints=[{"SourceVolume": "scratch", "ContainerPath": "/tmp", "ReadOnly": False}],
+        MountPoints=[{"SourceVolume": "scratch", "ContainerPath": "/scratch", "ReadOnly": False}],
         LinuxParameters={"InitProcessEnabled": True},
         Environment=[{"Name": "SETTING", "Value": "given"}],
         Secrets=[{"Name": "PASSWORD", "ValueFrom": {"Fn::Sub": "${Secret}:password::"}}],
@@ -70,7 +70,9 @@ def test_a_container_has_what_its_definition_says(emulator: Emulator, stack_of: 
 
 
 def test_a_folder_that_the_image_does_not_declare_is_roots_as_on_fargate(emulator: Emulator, stack_of: Make) -> None:
-    definition = container(SURROUNDINGS, User="10001", MountPoints=[{"SourceVolume": "scratch", "ContainerPath": "/tmp"}])
+    definition = container(
+        SURROUNDINGS, User="10001", MountPoints=[{"SourceVolume": "scratch", "ContainerPath": "/scratch"}]
+    )
     stack = stack_of(template(definition), status="CREATE_COMPLETE")
     (line,) = printed(emulator, stack, run(emulator, stack))
     assert json.loads(line)["scratch"] == "PermissionError:13"
@@ -78,11 +80,14 @@ def test_a_folder_that_the_image_does_not_declare_is_roots_as_on_fargate(emulato
 
 def test_a_folder_that_the_image_declares_keeps_its_rights(emulator: Emulator, stack_of: Make) -> None:
     image = f"windsock-emulator-test:{emulator.port}"
-    dockerfile = 'FROM python:3.13-slim-trixie\nVOLUME ["/tmp"]\n'
+    dockerfile = "FROM python:3.13-slim-trixie\nRUN install -d -m 1777 /scratch\nVOLUME /scratch\n"
     subprocess.run(["docker", "build", "--quiet", "--tag", image, "-"], input=dockerfile, text=True, check=True)
     try:
         definition = container(
-            SURROUNDINGS, Image=image, User="10001", MountPoints=[{"SourceVolume": "scratch", "ContainerPath": "/tmp"}]
+            SURROUNDINGS,
+            Image=image,
+            User="10001",
+            MountPoints=[{"SourceVolume": "scratch", "ContainerPath": "/scratch"}],
         )
         stack = stack_of(template(definition), status="CREATE_COMPLETE")
         (line,) = printed(emulator, stack, run(emulator, stack))
