@@ -49,7 +49,9 @@ def request(emulator: Emulator, cluster: str, program: str, image: str = "python
 
 def test_a_task_that_does_what_it_should(emulator: Emulator, cluster: str) -> None:
     said: list[str] = []
-    ended = task.run(emulator.place, request(emulator, cluster, "print('nothing to do')"), said.append, 60)
+    # A moment longer than nothing: the emulator may miss what a container prints that ends before it is listened to.
+    program = "import time\nprint('nothing to do', flush=True)\ntime.sleep(2)"
+    ended = task.run(emulator.place, request(emulator, cluster, program), said.append, 60)
     assert ended.succeeded
     assert ended.log == ["nothing to do"]
     assert said[-1] == f"the task {task.short_id(ended.task)} has ended"

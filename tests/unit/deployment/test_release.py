@@ -98,7 +98,12 @@ class Scene:
         }
         definition = {"taskDefinition": {"containerDefinitions": [container]}}
         self.stub("ecs").add_response("describe_task_definition", definition)
-        stream = {"logGroupName": "/api", "logStreamName": "api/api/0123456789abcdef", "limit": 20, "startFromHead": False}
+        stream = {
+            "logGroupName": "/api",
+            "logStreamName": "api/api/0123456789abcdef",
+            "limit": 20,
+            "startFromHead": False,
+        }
         events = [{"timestamp": 0, "message": line, "ingestionTime": 0} for line in lines]
         self.stub("logs").add_response("get_log_events", {"events": events}, stream)
 
