@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 import uuid
 from pathlib import Path
@@ -44,8 +45,7 @@ def image(emulator: Emulator) -> Image:
 
 
 def architecture() -> str:
-    machine = subprocess.run(["uname", "-m"], capture_output=True, text=True, check=True).stdout.strip()
-    return "ARM64" if machine in ("aarch64", "arm64") else "X86_64"
+    return "ARM64" if platform.machine() in ("aarch64", "arm64") else "X86_64"
 
 
 def test_an_image_is_built_and_pushed_once(
@@ -66,10 +66,10 @@ def test_an_image_is_built_and_pushed_once(
 
 def test_an_image_carries_its_revision_and_the_certificates(image: Image, sources: Sources) -> None:
     images.build(sources, image, architecture(), list[str]().append)
+    script = "echo $WINDSOCK_REVISION; cat /windsock/certificates/rds.pem"
     try:
         inside = subprocess.run(
-            ["docker", "run", "--rm", "--entrypoint", "sh", str(image)]
-            + ["-c", "echo $WINDSOCK_REVISION; cat /windsock/certificates/rds.pem"],
+            ["docker", "run", "--rm", "--entrypoint", "sh", str(image), "-c", script],
             capture_output=True,
             text=True,
             check=True,
@@ -106,5 +106,5 @@ def test_an_earlier_release_is_found_by_the_beginning_of_its_commit(emulator: Em
     assert images.earlier_tag(emulator.place, both, "aaaa1") == "aaaa11111111"
     with pytest.raises(ImageError, match="aaaa may be"):
         images.earlier_tag(emulator.place, both, "aaaa")
-    with pytest.raises(ImageError, match="no images of bbbb. It has"):
+    with pytest.raises(ImageError, match=r"no images of bbbb\. It has"):
         images.earlier_tag(emulator.place, both, "bbbb")

@@ -9,6 +9,7 @@ import pytest
 
 from deployment import task
 from deployment.task import Request, TaskError
+from tests.conftest import wait_until
 from tests.integration.emulator.conftest import REGION, Emulator
 
 pytestmark = pytest.mark.docker
@@ -48,7 +49,9 @@ def request(emulator: Emulator, cluster: str, program: str, image: str = "python
 
 def test_a_task_that_does_what_it_should(emulator: Emulator, cluster: str) -> None:
     said: list[str] = []
-    ended = task.run(emulator.place, request(emulator, cluster, "print('nothing to do')"), said.append, 60)
+    # A moment longer than nothing: the emulator may miss what a container prints that ends before it is listened to.
+    program = "import time\nprint('nothing to do', flush=True)\ntime.sleep(2)"
+    ended = task.run(emulator.place, request(emulator, cluster, program), said.append, 60)
     assert ended.succeeded
     assert ended.log == ["nothing to do"]
     assert said[-1] == f"the task {task.short_id(ended.task)} has ended"
@@ -76,8 +79,12 @@ def test_a_task_that_goes_on_for_too_long_is_stopped(emulator: Emulator, cluster
     arn = task.start(emulator.place, long)
     with pytest.raises(TaskError, match=r"was not done after 4 s, and was stopped"):
         task.follow(emulator.place, cluster, arn, list[str]().append, 4)
-    described: dict[str, Any] = emulator.client("ecs").describe_tasks(cluster=cluster, tasks=[arn])["tasks"][0]
-    assert described["desiredStatus"] == "STOPPED" or described["lastStatus"] == "STOPPED"
+
+    def stopped() -> bool:
+        found: dict[str, Any] = emulator.client("ecs").describe_tasks(cluster=cluster, tasks=[arn])["tasks"][0]
+        return bool(found["lastStatus"] == "STOPPED" and "not done after 4 s" in found["stoppedReason"])
+
+    wait_until(stopped, "the task is stopped, with the reason", 60)
 
 
 def test_a_task_that_ecs_does_not_know(emulator: Emulator, cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
