@@ -1,6 +1,6 @@
 # Each target is one line or a few: what they start says how it works.
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint docs lock bench
+.PHONY: help up down test rehearse lint docs lock bench
 
 BIN := .venv/bin
 PLACE ?= local
@@ -29,6 +29,10 @@ down: ## stop what `make up` started [PURGE=1 removes its data too, never the so
 test: ## run the tests and show their coverage [ARGS=tests/unit]
 	@sh requirements/install.sh dev
 	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+rehearse: ## deploy to an emulated AWS on this machine, release, destroy; says what that does not prove [ARGS=-x]
+	@sh requirements/install.sh dev
+	@$(BIN)/python -m pytest tests/acceptance/rehearsal --capture=no --verbose --no-header $(ARGS)
 
 lint: ## check the style, the types, the playbooks, the templates and the scripts
 	@sh requirements/install.sh dev

@@ -50,6 +50,7 @@ class Rehearsal:
         self.url = f"http://127.0.0.1:{self.port + 1}"
         self.place = Place("us-east-1", "", f"http://127.0.0.1:{self.port}", "test", "test")
         self.stopwatch: list[tuple[str, float]] = []
+        self.written_down: list[dict[str, Any]] = []
         subprocess.run(["git", "clone", "--quiet", PROJECT, self.folder], check=True)
         listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -71,9 +72,13 @@ class Rehearsal:
         """Stop it with all its containers."""
         self._emulator("stop")
 
-    def recorded(self) -> list[dict[str, Any]]:
-        """What was only written down."""
-        return list(json.loads((self.folder / ".rehearsal" / "recorded.json").read_text(encoding="utf-8")))
+    def write_down(self) -> None:
+        """Remember for the summary what the emulator has only recorded."""
+        self.written_down = json.loads((self.folder / ".rehearsal" / "recorded.json").read_text(encoding="utf-8"))
+
+    def fire_schedule(self) -> None:
+        """Have the daily schedule do now what it does when due."""
+        self._emulator("fire", self.outputs("ingestion")["ScheduleName"])
 
     def play(self, playbook: str, *options: str) -> Played:
         """Run a playbook against the emulated AWS. What it prints is passed on as it comes."""
