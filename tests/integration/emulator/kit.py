@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 
 from deployment import stacks
 from deployment.session import Place
@@ -21,14 +22,24 @@ USUAL: Chosen = {"network": {"NatMode": "one"}, "database": {"EngineVersion": "1
 """PostgreSQL 17: the CI machine's stand-in of 18 has no TLS."""
 
 
+def _package(module: str) -> bytes:
+    """A function that does nothing."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as package:
+        package.writestr(module, FUNCTION)
+    return buffer.getvalue()
+
+
 class Stacks:
     """The stacks of one place."""
 
-    def __init__(self, place: Place, environment: str) -> None:
+    def __init__(self, place: Place, environment: str, code: Mapping[str, Path] | None = None) -> None:
         self.place = place
         self.environment = environment
         self.kit = Kit.load(PROJECT / "cloudformation")
         self.said: list[str] = []
+        self.code = {key: _package(module) for key, module in CODE.items()}
+        self.code |= {key: path.read_bytes() for key, path in (code or {}).items()}
 
     @cached_property
     def given(self) -> dict[str, str]:
@@ -49,11 +60,8 @@ class Stacks:
         made = Deployment(self.place, self.kit, f"windsock-{self.environment}", self.environment, chosen, self.given)
         if "storage" in names:
             bucket = stacks.deploy(made, ["storage"], self.said.append)["storage"].outputs["ArtefactBucketName"]
-            for key, module in CODE.items():
-                buffer = io.BytesIO()
-                with zipfile.ZipFile(buffer, "w") as package:
-                    package.writestr(module, FUNCTION)
-                self.place.client("s3").put_object(Bucket=bucket, Key=key, Body=buffer.getvalue())
+            for key, package in self.code.items():
+                self.place.client("s3").put_object(Bucket=bucket, Key=key, Body=package)
         return stacks.deploy(made, names, self.said.append)
 
     def name(self, which: str) -> str:
