@@ -50,9 +50,10 @@ docs: ## write docs/settings.md from the programs' settings
 	@sh requirements/install.sh dev
 	@$(BIN)/python -m docs.settings
 
-bench: ## measure the load and the API
+bench: ## measure the load and the API [ARGS=--only=api]
 	@sh requirements/install.sh dev
-	@$(BIN)/python -m bench
+	@sh requirements/bench.sh
+	@$(BIN)/python -m bench $(ARGS)
 
 lock: ## write requirements/*.txt from pyproject.toml [UPGRADE=--upgrade]
 	@sh requirements/install.sh dev

@@ -44,7 +44,7 @@ def _number() -> None:
 def _complete(response: Response) -> Response:
     headers = response.headers
     headers[REQUEST_ID] = g.request_id
-    headers.update(_CORS)
+    headers.extend(_CORS)
     if request.method == "OPTIONS":
         headers.update(_PREFLIGHT)
     for name, value in _BROWSER.items():

@@ -89,7 +89,12 @@ class _List:
                 "offset": 0 if paging.after else min(paging.offset, total),
             },
         )
-        return _fresh(pagination.answer(rows, tuple(self.columns), paging, total, slice(0, 1)))
+        items = [self.item(row) for row in rows]
+        return _fresh(pagination.answer(items, paging, total, [next(iter(self.columns))]))
+
+    def item(self, row: Row) -> dict[str, Any]:
+        """A row as it is sent."""
+        return dict(zip(self.columns, row, strict=True))
 
     def one(self, where: Mapping[str, object]) -> Row | None:
         """The row with these values."""
@@ -156,7 +161,7 @@ def ingestions(query: dict[str, Any]) -> Response:
 def ingestion(_query: dict[str, Any], ingestion_id: int) -> Response:
     """One pass of the worker"""
     representation.negotiate(None, csv=False)
-    return _fresh(representation.json_response(dict(zip(PASS_COLUMNS, _pass(ingestion_id), strict=True))))
+    return _fresh(representation.json_response(PASSES.item(_pass(ingestion_id))))
 
 
 @blueprint.route("/<int:ingestion_id>/files")

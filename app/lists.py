@@ -29,8 +29,8 @@ def answer(series: Series, query: Mapping[str, Any], chosen: Filter) -> Response
     else:
         fetch = state().reads.rows
         extent = state().extents.get(version, (series.table, chosen), lambda: series.extent(fetch, chosen))
-        rows = series.page(fetch, chosen, extent, paging)
-        response = pagination.answer(rows, series.names, paging, extent.total, slice(0, 2))
+        items = series.page(fetch, chosen, extent, paging)
+        response = pagination.answer(items, paging, extent.total, series.order)
     return versions.mark(response, version, form, state().settings.max_age_s)
 
 

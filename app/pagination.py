@@ -15,7 +15,6 @@ from flask import Response, request
 
 from app.arguments import DEFAULT_PER_PAGE, PageQuery
 from app.errors import InvalidParameter, InvalidParametersError, invalid_parameter
-from app.reads import Row
 from app.representation import json_response
 
 Position = tuple[str | int | dt.date, ...]
@@ -47,20 +46,20 @@ def paging_of(query: Mapping[str, Any], position: Sequence[type]) -> Paging:
     return Paging(query.get("page", 1), query.get("per_page", DEFAULT_PER_PAGE), after)
 
 
-def answer(items: Sequence[Row], names: Sequence[str], paging: Paging, total: int, position: slice) -> Response:
+def answer(items: Sequence[Mapping[str, Any]], paging: Paging, total: int, order: Sequence[str]) -> Response:
     """A page as a response.
 
-    `items` are the rows of the page and, when there are more, one row beyond it. `position` is where in a row the
-    values are that the list is ordered by.
+    `items` are those of the page and, when there are more, one beyond it. `order` are the fields that the list is
+    ordered by.
     """
     shown = items[: paging.per_page]
     more = len(items) > paging.per_page
     pages = -(-total // paging.per_page)
-    cursor = _encode(shown[-1][position]) if more else None
+    cursor = _encode([shown[-1][field] for field in order]) if more else None
     by_number = paging.after is None
     response = json_response(
         {
-            "data": [dict(zip(names, row, strict=True)) for row in shown],
+            "data": shown,
             "pagination": {
                 "page": paging.page if by_number else None,
                 "per_page": paging.per_page,
@@ -104,7 +103,7 @@ def _address(change: Mapping[str, object]) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _encode(position: Position) -> str:
+def _encode(position: Sequence[object]) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(position)).rstrip(b"=").decode()
 
 

@@ -38,6 +38,10 @@ class UnavailableError(Exception):
     """The database cannot answer now; the text says why, in words that may be shown to anyone."""
 
 
+class _BrokenError(UnavailableError):
+    """The connection broke while it was idle or in use."""
+
+
 class Reads:
     """The connections of one process. Many slow pages delay no download and no probe, nor the other way round."""
 
@@ -48,7 +52,8 @@ class Reads:
         )
         # A download that finds no free connection is better told so at once than after a wait.
         streams = dataclasses.replace(database, pool_size=settings.streams, pool_timeout_s=1)
-        self._pages = _autocommit(create_engine(database, "windsock-api", settings.statement_timeout_ms))
+        # No ping: it would cost as much as the query of a page.
+        self._pages = _autocommit(create_engine(database, "windsock-api", settings.statement_timeout_ms, ping=False))
         self._streams = create_engine(streams, "windsock-api-download", settings.stream_timeout_s * 1000)
         self._probe = _autocommit(create_engine(probe, "windsock-api-probe", PROBE_TIMEOUT_S * 1000))
 
@@ -58,6 +63,15 @@ class Reads:
         Raises:
             UnavailableError: no connection, or the query took too long.
         """
+        try:
+            return self._rows(query, parameters)
+        except _BrokenError:
+            # The database was started again, or another one has taken over: what else the pool holds is of no use
+            # either. A read can be repeated, and if new connections break as well, that is the answer.
+            self._pages.dispose()
+            return self._rows(query, parameters)
+
+    def _rows(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         with _connection(self._pages, "All database connections are busy.") as connection:
             return fetch_from(connection)(query, parameters)
 
@@ -106,10 +120,11 @@ def _autocommit(engine: Engine) -> Engine:
 
 @contextlib.contextmanager
 def _connection(engine: Engine, busy: str) -> Iterator[psycopg.Connection[Row]]:
-    pooled = None
+    pooled = connection = None
     try:
         pooled = engine.raw_connection()
-        yield cast("psycopg.Connection[Row]", pooled.driver_connection)
+        connection = cast("psycopg.Connection[Row]", pooled.driver_connection)
+        yield connection
     except sqlalchemy.exc.TimeoutError as error:
         raise UnavailableError(busy) from error
     except psycopg.errors.QueryCanceled as error:
@@ -117,7 +132,10 @@ def _connection(engine: Engine, busy: str) -> Iterator[psycopg.Connection[Row]]:
     except _NOT_MIGRATED as error:
         raise UnavailableError("The database is not at the schema that this release needs.") from error
     except _AWAY as error:
-        raise UnavailableError("The database does not answer.") from error
+        broken = connection is not None and connection.broken
+        raise (_BrokenError if broken else UnavailableError)("The database does not answer.") from error
     finally:
         if pooled is not None:
+            if connection is not None and connection.closed:
+                pooled.invalidate()
             pooled.close()  # back to the pool, rolled back

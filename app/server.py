@@ -1,8 +1,13 @@
-"""The gunicorn worker class: gunicorn's threaded one, with an end that breaks no request."""
+"""The gunicorn worker class: gunicorn's threaded one, with an end that breaks no request, and shorter ways."""
 
 from __future__ import annotations
 
+import select
+from typing import Any
+
 from gunicorn.workers.gthread import ThreadWorker
+
+LINGER_MS = 2
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
@@ -24,3 +29,21 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
                 waiting = self.nr_conns
                 self.accept(listener)
             listener.close()
+
+    def handle(self, conn: Any) -> Any:
+        """Answer a request, and those that follow on the same connection while nobody else waits for the thread.
+
+        gunicorn's own hands the connection back to the main thread after each request, and gets it again for the next:
+        of a page of a hundred rows, that is a tenth of the work. Busy clients send their next request at once.
+        """
+        kept = super().handle(conn)
+        while kept is True and self.alive and self.tpool._work_queue.empty() and _sends(conn.sock):  # noqa: SLF001 - it has no public name
+            kept = super().handle(conn)
+        return kept
+
+
+def _sends(sock: Any) -> bool:
+    """Whether a request comes within a moment."""
+    poller = select.poll()
+    poller.register(sock, select.POLLIN)
+    return bool(poller.poll(LINGER_MS))

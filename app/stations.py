@@ -100,8 +100,8 @@ def stations(query: dict[str, Any]) -> Response:
     else:
         fetch, limit = state().reads.rows, paging.per_page + 1
         extent = state().extents.get(version, which, lambda: Extent(fetch(which, {})))
-        rows = _describe(fetch, _listed(extent, paging, limit))
-        response = pagination.answer(rows, tuple(COLUMNS), paging, extent.total, slice(0, 1))
+        items = [_item(row) for row in _describe(fetch, _listed(extent, paging, limit))]
+        response = pagination.answer(items, paging, extent.total, ["station_id"])
     return versions.mark(response, version, form, state().settings.max_age_s)
 
 
@@ -119,10 +119,8 @@ def station(_query: dict[str, Any], station_id: str) -> Response:
     row = _find(station_id) or _find(station_id.removesuffix("/"))
     if row is None:
         raise NotFound(f"There is no station {station_id}. The stations that there are, are at /api/stations.")
-    if versions.unchanged(version, form):
-        response = Response(status=304)
-    else:
-        response = representation.json_response(dict(zip(COLUMNS, row, strict=True)))
+    unchanged = versions.unchanged(version, form)
+    response = Response(status=304) if unchanged else representation.json_response(_item(row))
     return versions.mark(response, version, form, state().settings.max_age_s)
 
 
@@ -135,6 +133,10 @@ def _listed(extent: Extent, paging: pagination.Paging, limit: int) -> Sequence[i
 
 def _describe(fetch: Fetch, ids: Sequence[int]) -> list[Row]:
     return fetch(_DESCRIPTION, {"ids": ids}) if ids else []
+
+
+def _item(row: Row) -> dict[str, Any]:
+    return dict(zip(COLUMNS, row, strict=True))
 
 
 def _find(code: str) -> Row | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.memory import peak_memory_mb
-from bench.results import Figure, ratios
+from bench.results import Figure, ratios, timed
 from bench.server import Server
 from database import roles
 from database.engine import create_engine
@@ -69,13 +68,6 @@ def measure(server: Server, source: Path, scratch: Path, runs: int) -> Iterator[
     command = [sys.executable, "-m", "worker", "ingest"]
     peak = peak_memory_mb(command, {**os.environ, **_environment(server, source)})
     yield Figure("peak memory of the worker, MB", [peak], "at most", MEMORY_LIMIT_MB)
-
-
-def timed(action: Callable[[], object]) -> float:
-    """Seconds that the action takes."""
-    began = time.perf_counter()
-    action()
-    return time.perf_counter() - began
 
 
 def ingest(server: Server, source: Path) -> Pass:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
+import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -16,6 +17,7 @@ class Figure:
     values: list[float]
     bound: Literal["at least", "at most"]
     limit: float
+    note: str = ""
 
     @property
     def median(self) -> float:
@@ -35,3 +37,10 @@ def ratios(reference: Callable[[], float], ours: Callable[[], float], runs: int)
         seconds = reference()
         found.append(seconds / ours())
     return found
+
+
+def timed(action: Callable[[], object]) -> float:
+    """Seconds that the action takes."""
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began

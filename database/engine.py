@@ -15,26 +15,30 @@ from database.settings import DatabaseSettings
 RECYCLE_AFTER_S = 900
 
 
-def create_engine(settings: DatabaseSettings, application_name: str, statement_timeout_ms: int = 0) -> Engine:
-    """An engine for the database of the settings. Nothing is connected yet. All sessions are in UTC.
+def create_engine(
+    settings: DatabaseSettings, application_name: str, statement_timeout_ms: int = 0, *, ping: bool = True
+) -> Engine:
+    """An engine for the database of the settings. Nothing is connected yet. All sessions are in UTC, and
+    write dates as ISO 8601.
 
     Args:
         settings: where the database is.
         application_name: what `pg_stat_activity` shows.
         statement_timeout_ms: after so many milliseconds PostgreSQL ends a statement; 0 for never. Each program knows
             how long its own may take: a load has no limit, a page has one.
+        ping: ask a connection whether it is alive before it is used. Without, who uses it has to try again.
     """
     engine = sqlalchemy.create_engine(
         settings.url,
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout_s,
-        pool_pre_ping=True,
+        pool_pre_ping=ping,
         pool_recycle=RECYCLE_AFTER_S,
         connect_args={
             "application_name": application_name,
             "connect_timeout": settings.connect_timeout_s,
-            "options": f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC",
+            "options": f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC -c datestyle=ISO",
         },
     )
     credentials = credentials_of(settings)

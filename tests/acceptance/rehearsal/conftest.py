@@ -22,6 +22,7 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     started.start()
     _done.append(started)
     yield started
+    started.write_down()
     started.stop()
 
 

@@ -51,6 +51,7 @@ class Rehearsal:
         self.place = Place("us-east-1", "", f"http://127.0.0.1:{self.port}", "test", "test")
         self.stopwatch: list[tuple[str, float]] = []
         self.written_down: list[dict[str, Any]] = []
+        """What the emulator has only recorded."""
         subprocess.run(["git", "clone", "--quiet", PROJECT, self.folder], check=True)
         listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],

@@ -141,7 +141,7 @@ def test_a_release_that_never_gets_healthy_leaves_the_old_one_answering(rehearsa
 
 def test_an_image_that_does_not_start_leaves_the_old_one_answering(rehearsal: Rehearsal) -> None:
     before = rehearsal.revision()
-    rehearsal.change("app/gunicorn.conf.py", "from __future__", "raise SystemExit('no such thing')\nfrom __future__")
+    rehearsal.change("app/gunicorn.conf.py", "import socket\n", "raise SystemExit('no such thing')\n")
     played = rehearsal.play("playbooks/release.yml")
     assert played.code != 0
     assert "no such thing" in played.text
@@ -194,7 +194,6 @@ def test_a_deployment_is_deleted_and_its_data_are_kept(rehearsal: Rehearsal) -> 
     refused = rehearsal.play("playbooks/destroy.yml", "-e", "confirm=windsock-production")
     assert refused.code != 0
     assert get(f"{rehearsal.url}/health/ready").status == 200
-    rehearsal.write_down()
     played = rehearsal.play("playbooks/destroy.yml", "-e", "confirm=windsock-rehearsal")
     assert played.code == 0, played.text
     client = rehearsal.place.client("cloudformation")

@@ -1,0 +1,168 @@
+"""The API: pages against FastAPI in three ways, what is not sent again, the last page, CSV against COPY, the start."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import statistics
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from bench.http_load import Load, load, request
+from bench.results import Figure, ratios, timed
+from bench.server import Server
+from bench.services import REFERENCES, Service, api, reference
+
+ROUND_S = 2.0
+# Of the rate of each reference, at this many rows.
+LIMITS = {
+    100: {"plain": 3.5, "tuned": 1.0, "fastest": 0.75},
+    1000: {"plain": 9.0, "tuned": 1.9, "fastest": 0.85},
+}
+MEMORY_LIMIT_MB = 90
+DOWNLOAD_MEMORY_LIMIT_MB = 20
+_COPY = """
+    COPY (SELECT s.code, o.date, o.tmax / 10::float8, o.tmin / 10::float8, o.prcp / 10::float8, o.snow, o.snwd
+          FROM observation AS o JOIN station AS s ON s.id = o.station_id)
+    TO STDOUT (FORMAT csv)
+"""
+
+
+def measure(server: Server, runs: int) -> Iterator[Figure]:
+    """The figures of the API over the rows that the server holds."""
+    with api(server) as ours:
+        codes = [row["station_id"] for row in json.loads(ours.get("/api/stations?per_page=1000")[1])["data"]]
+        with contextlib.ExitStack() as stack:
+            references = {name: stack.enter_context(reference(server, name)) for name in REFERENCES}
+            for rows, limits in LIMITS.items():
+                yield from _pages(ours, references, codes, rows, limits, runs)
+        yield from _unchanged(ours, codes, runs)
+        yield from _last_page(ours, runs)
+        yield Figure("memory of an API process, MB", [ours.largest_mb()], "at most", MEMORY_LIMIT_MB)
+    with api(server, processes=1) as ours:
+        yield from _download(server, ours, runs)
+    yield from _start(server, runs)
+
+
+def _pages(
+    ours: Service,
+    references: Mapping[str, Service],
+    codes: Sequence[str],
+    rows: int,
+    limits: Mapping[str, float],
+    runs: int,
+) -> Iterator[Figure]:
+    """Rates of the first pages of all stations. Every service has answered each of them before, with the same bytes."""
+    paths = [f"/api/weather?station_id={code}&per_page={rows}" for code in codes]
+    for path in paths:
+        bodies = {service.get(path, each)[1] for service in (ours, *references.values()) for each in (0, 1)}
+        if len(bodies) != 1:
+            raise RuntimeError(f"{path}: a reference does not give the API's answer")
+    requests = [request(path) for path in paths]
+    loads: dict[str, list[Load]] = {name: [] for name in ("ours", *references)}
+    cpu: dict[str, list[float]] = {name: [] for name in loads}
+    for _ in range(runs):
+        for name, service in {"ours": ours, **references}.items():
+            before = service.cpu_s()
+            loads[name].append(load(service.ports, requests, ROUND_S))
+            cpu[name].append((service.cpu_s() - before) / loads[name][-1].requests * 1e6)
+    for name, limit in limits.items():
+        rates = [mine.rate / theirs.rate for mine, theirs in zip(loads["ours"], loads[name], strict=True)]
+        note = (
+            f"{_median_rate(loads['ours']):.0f} against {_median_rate(loads[name]):.0f} a second, CPU of the processes "
+            f"{statistics.median(cpu['ours']):.0f} against {statistics.median(cpu[name]):.0f} µs a request, "
+            f"of the client {_client_cpu_us(loads['ours']):.0f}"
+        )
+        yield Figure(f"page of {rows} rows: rate of the {name} FastAPI", rates, "at least", limit, note)
+
+
+def _unchanged(ours: Service, codes: Sequence[str], runs: int) -> Iterator[Figure]:
+    paths = [f"/api/weather?station_id={code}&per_page=100" for code in codes]
+    tag = ours.get(paths[0])[0]["ETag"]
+    sent = [request(path) for path in paths]
+    kept = [request(path, f"If-None-Match: {tag}\r\n") for path in paths]
+    values, notes = [], []
+    for _ in range(runs):
+        whole = load(ours.ports, sent, ROUND_S)
+        empty = load(ours.ports, kept, ROUND_S, status=304)
+        values.append(empty.rate / whole.rate)
+        notes.append(empty.rate)
+    yield Figure("304: rate of a page of 100 rows", values, "at least", 1.7, f"{statistics.median(notes):.0f} a second")
+
+
+def _last_page(ours: Service, runs: int) -> Iterator[Figure]:
+    """The last full page by cursor against the first, one request after the other."""
+    pages = json.loads(ours.get("/api/weather")[1])["pagination"]["total_pages"]
+    cursor = json.loads(ours.get(f"/api/weather?page={pages - 2}")[1])["pagination"]["next_cursor"]
+    first, last = [request("/api/weather")], [request(f"/api/weather?cursor={cursor}")]
+
+    def seconds(requests: Sequence[bytes]) -> float:
+        return 1 / load(ours.ports[:1], requests, ROUND_S / 2, connections=1).rate
+
+    seconds(last)
+    values = [1 / value for value in ratios(lambda: seconds(first), lambda: seconds(last), runs)]
+    yield Figure("last page by cursor: time of the first page", values, "at most", 1.2)
+
+
+def _download(server: Server, ours: Service, runs: int) -> Iterator[Figure]:
+    def bare_copy() -> float:
+        with server.connect() as connection, connection.cursor().copy(_COPY) as copy:
+            return timed(lambda: [None for _ in copy])
+
+    before = ours.largest_mb()
+    with _peak(ours) as peaks:
+        values = [1 / value for value in ratios(bare_copy, lambda: timed(lambda: _everything(ours)), runs)]
+    yield Figure("CSV of everything: time of COPY TO STDOUT", values, "at most", 2.0)
+    yield Figure("memory that downloads add, MB", [max(peaks) - before], "at most", DOWNLOAD_MEMORY_LIMIT_MB)
+
+
+def _everything(ours: Service) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", ours.ports[0])
+    with contextlib.closing(connection):
+        connection.request("GET", "/api/weather?format=csv")
+        response = connection.getresponse()
+        lines = -1  # the header
+        while block := response.read(1_048_576):
+            lines += block.count(b"\n")
+    if lines != int(response.headers["X-Total-Count"]):
+        raise RuntimeError(f"a download had {lines} rows of {response.headers['X-Total-Count']}")
+
+
+@contextlib.contextmanager
+def _peak(ours: Service) -> Iterator[list[float]]:
+    """The sizes of the service in MB, looked at ten times a second."""
+    sizes, stop = [ours.largest_mb()], threading.Event()
+
+    def look() -> None:
+        while not stop.wait(0.1):
+            sizes.append(ours.largest_mb())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield sizes
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _start(server: Server, runs: int) -> Iterator[Figure]:
+    seconds, waits = [], []
+    for _ in range(runs):
+        began = time.perf_counter()
+        with api(server, processes=1) as ours:
+            ours.get("/api/weather")
+            waits.append(time.perf_counter() - began)
+            seconds.append(ours.cpu_s())
+    note = f"{statistics.median(waits):.1f} s by the clock"
+    yield Figure("start to first answer, s of CPU of gunicorn and one process", seconds, "at most", 1.0, note)
+
+
+def _median_rate(loads: Sequence[Load]) -> float:
+    return statistics.median(each.rate for each in loads)
+
+
+def _client_cpu_us(loads: Sequence[Load]) -> float:
+    return statistics.median(each.client_cpu_s / each.requests for each in loads) * 1e6
