@@ -175,6 +175,8 @@ def stop(folder: Path) -> None:
             os.killpg(found[0], signal.SIGKILL)
     if port and (containers := _containers(port, "{{.ID}}")):
         subprocess.run(["docker", "rm", "--force", "--volumes", *containers], check=False, stdout=subprocess.DEVNULL)
+    if port and (volumes := _labelled(port, "volume", "ls", "--quiet")):
+        subprocess.run(["docker", "volume", "rm", "--force", *volumes], check=False, stdout=subprocess.DEVNULL)
     path.unlink(missing_ok=True)
 
 
@@ -235,11 +237,13 @@ def _answers(port: int) -> bool:
 
 
 def _containers(port: int, form: str) -> list[str]:
+    return _labelled(port, "ps", "--all", "--format", form)
+
+
+def _labelled(port: int, *command: str) -> list[str]:
+    """What a command of Docker lists of the emulator at this port."""
     listed = subprocess.run(
-        ["docker", "ps", "--all", "--filter", f"label={LABEL}={port}", "--format", form],
-        check=False,
-        capture_output=True,
-        text=True,
+        ["docker", *command, "--filter", f"label={LABEL}={port}"], check=False, capture_output=True, text=True
     )
     return listed.stdout.splitlines()
 

@@ -79,6 +79,7 @@ def _refuse_unknown_class(properties: Properties) -> None:
 
 
 def _start(name: str, properties: Properties, user: str, database: str) -> dict[str, Any]:
+    postgres.fetch_image(str(properties["EngineVersion"]))
     options = {
         key: str(properties[key])
         for key in ("EngineVersion", "DBSubnetGroupName", "DBParameterGroupName", "StorageType")

@@ -20,10 +20,16 @@ from tests.integration.emulator.task_templates import container, template
 pytestmark = pytest.mark.docker
 
 
-def containers(port: int) -> list[str]:
+def labelled(port: int, *command: str) -> list[str]:
     label = f"label=org.windsock.rehearsal={port}"
-    command = ["docker", "ps", "--all", "--quiet", "--filter", label]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    listed = subprocess.run(
+        ["docker", *command, "--quiet", "--filter", label], capture_output=True, text=True, check=True
+    )
+    return listed.stdout.split()
+
+
+def containers(port: int) -> list[str]:
+    return labelled(port, "ps", "--all")
 
 
 def test_stop_ends_its_containers_and_no_other(emulator: Emulator, tmp_path: Path) -> None:
@@ -35,11 +41,14 @@ def test_stop_ends_its_containers_and_no_other(emulator: Emulator, tmp_path: Pat
         port = free_port()
         assert emulate("start", "--port", port, "--folder", tmp_path).returncode == 0
         second = Emulator(port, tmp_path, Place(REGION, "", f"http://127.0.0.1:{port}", "test", "test"))
-        assert second.stack("long", template(container("import time; time.sleep(300)"))) == "CREATE_COMPLETE"
+        mount = [{"SourceVolume": "scratch", "ContainerPath": "/scratch"}]
+        long = container("import time; time.sleep(300)", MountPoints=mount)
+        assert second.stack("long", template(long)) == "CREATE_COMPLETE"
         start(second, "long")
         wait_until(lambda: len(containers(port)) == 1, "the task has its container", 60)
         assert emulate("stop", "--folder", tmp_path).returncode == 0
         assert containers(port) == []
+        assert labelled(port, "volume", "ls") == []
         running = subprocess.run(["docker", "ps", "--quiet", "--no-trunc"], capture_output=True, text=True, check=True)
         assert other in running.stdout
     finally:
