@@ -139,6 +139,7 @@ def test_status_lists_what_is_only_recorded_and_what_that_leaves_open(emulator: 
     for kind, not_proved in (
         ("AWS::CodePipeline::Pipeline", "that the pipeline runs"),
         ("AWS::CloudFront::VpcOrigin", "that CloudFront's private way to the load balancer is open"),
+        ("AWS::EC2::SecurityGroup", "that only who is named gets through"),
         ("AWS::RDS::DBInstance (MultiAZ)", "that a standby takes over"),
     ):
         assert [line for line in status.splitlines() if kind in line and not_proved in line]
