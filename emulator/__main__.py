@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -72,8 +73,12 @@ def start(port: int, folder: Path, minute_s: float = 60.0) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if _pid(folder):
         raise EmulatorError(f"One is running already from {folder}: stop it with `python -m emulator stop`.")
-    if _answers(port):
-        raise EmulatorError(f"Port {port} of 127.0.0.1 is taken: stop what has it, or give another --port.")
+    for wanted in (port, port + 1):
+        if _is_taken(wanted):
+            raise EmulatorError(
+                f"Port {wanted} of 127.0.0.1 is taken, and the emulator needs {port} and {port + 1}: stop what has it, "
+                f"or give another --port."
+            )
     if subprocess.run(["sh", "requirements/emulator.sh"], cwd=PROJECT, check=False).returncode:
         raise EmulatorError("The emulator's packages could not be installed; see above.")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
@@ -85,6 +90,7 @@ def start(port: int, folder: Path, minute_s: float = 60.0) -> None:
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": "us-east-1",
         "IOT_MTLS_ENABLED": "0",
+        "BIND_HOST": "127.0.0.1",
         "DOCKER_NETWORK": "bridge",
         "RDS_TMPFS_SIZE": "2g",
         "PYTHONPATH": str(PROJECT),
@@ -169,6 +175,8 @@ def stop(folder: Path) -> None:
             os.killpg(found[0], signal.SIGKILL)
     if port and (containers := _containers(port, "{{.ID}}")):
         subprocess.run(["docker", "rm", "--force", "--volumes", *containers], check=False, stdout=subprocess.DEVNULL)
+    if port and (volumes := _labelled(port, "volume", "ls", "--quiet")):
+        subprocess.run(["docker", "volume", "rm", "--force", *volumes], check=False, stdout=subprocess.DEVNULL)
     path.unlink(missing_ok=True)
 
 
@@ -194,10 +202,30 @@ def _pid(folder: Path) -> tuple[int, int] | None:
     """The server's process id and port, when it lives. A process id that another program was given is not it."""
     try:
         pid, port = (int(word) for word in (folder / "pid").read_text(encoding="ascii").split())
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError, ValueError):
+    except (FileNotFoundError, ValueError):
         return None
-    return (pid, port) if b"emulator.server" in command else None
+    return (pid, port) if "emulator.server" in _command(pid) else None
+
+
+def _command(pid: int) -> str:
+    """The command line of a process; nothing when there is none of that id."""
+    if Path("/proc/self").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
+    asked = ["ps", "-o", "command=", "-p", str(pid)]  # without /proc, as on macOS
+    return subprocess.run(asked, check=False, capture_output=True, text=True).stdout
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what was used a moment ago is free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
 
 
 def _answers(port: int) -> bool:
@@ -209,11 +237,13 @@ def _answers(port: int) -> bool:
 
 
 def _containers(port: int, form: str) -> list[str]:
+    return _labelled(port, "ps", "--all", "--format", form)
+
+
+def _labelled(port: int, *command: str) -> list[str]:
+    """What a command of Docker lists of the emulator at this port."""
     listed = subprocess.run(
-        ["docker", "ps", "--all", "--filter", f"label={LABEL}={port}", "--format", form],
-        check=False,
-        capture_output=True,
-        text=True,
+        ["docker", *command, "--filter", f"label={LABEL}={port}"], check=False, capture_output=True, text=True
     )
     return listed.stdout.splitlines()
 

@@ -17,6 +17,14 @@ from emulator.settings import folder
 _KIND = "AWS::RDS::DBInstance"
 _PARAMETERS = "AWS::RDS::DBParameterGroup"
 _READY_WAIT_S = 180.0
+_NOT_ACTED_OUT = {
+    "BackupRetentionPeriod": "that the server is backed up daily; snapshots that are asked for are made",
+    "EnableCloudwatchLogsExports": "that the server's log is in CloudWatch",
+    "EnablePerformanceInsights": "that the server's load is shown",
+    "MonitoringInterval": "that the operating system's figures are shown",
+    "MultiAZ": "that a standby takes over",
+    "StorageEncrypted": "that the server's disk is encrypted",
+}
 _RESTORED_FROM = ("DBSnapshotIdentifier", "SourceDbiResourceId")
 
 
@@ -57,6 +65,9 @@ def _create(logical_id: str, properties: Properties, stack: str) -> Made:
     instance["StorageEncrypted"] = boolean(properties.get("StorageEncrypted", False))
     instance["TagList"] = [{"Key": tag["Key"], "Value": str(tag["Value"])} for tag in properties.get("Tags", [])]
     _apply_parameters(instance)
+    for key, not_proved in _NOT_ACTED_OUT.items():
+        if str(properties.get(key, "false")).lower() not in ("false", "0"):
+            recorded.note(f"{_KIND} ({key})", not_proved, stack, logical_id)
     return name, provisioners._rds_db_instance_attrs(instance)
 
 
@@ -68,6 +79,7 @@ def _refuse_unknown_class(properties: Properties) -> None:
 
 
 def _start(name: str, properties: Properties, user: str, database: str) -> dict[str, Any]:
+    postgres.fetch_image(str(properties["EngineVersion"]))
     options = {
         key: str(properties[key])
         for key in ("EngineVersion", "DBSubnetGroupName", "DBParameterGroupName", "StorageType")
@@ -153,6 +165,9 @@ def _changed(update: Update) -> Update:
             raise ValueError(f"The emulated RDS does not upgrade a server: PostgreSQL {was} to {wanted}")
         made = update(name, before, now, stack, logical_id)
         instance = rds._instances[made[0]]
+        if source := now.get("SourceDBInstanceIdentifier"):
+            instance["Endpoint"] = copy.deepcopy(rds._instances[source.split(":")[-1]]["Endpoint"])
+            return made[0], provisioners._rds_db_instance_attrs(instance)
         if made[0] == name and instance.get("_docker_container_id"):
             if now.get("MasterUserPassword") != before.get("MasterUserPassword"):
                 _set_password(instance, str(now["MasterUserPassword"]))

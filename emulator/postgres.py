@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from docker import errors
 from ministack.services import rds
 
 from emulator.settings import LABEL, folder, port
@@ -40,6 +41,25 @@ def install() -> None:
 def why_not_started(identifier: str) -> str:
     """Why a server has no container, in a sentence."""
     return _failures.get(rds._rds_docker_name(identifier), "Docker does not answer")
+
+
+def fetch_image(version: str) -> None:
+    """Pull the image of a server's version, if it is not here.
+
+    Raises:
+        PostgresError: It cannot be had; without it there is no server.
+    """
+    image = _image("postgres", version, "", "", "")[0]
+    docker = rds._get_docker()
+    if docker is None:
+        raise PostgresError("Docker does not answer, and without a container there is no server")
+    try:
+        docker.images.get(image)
+    except errors.ImageNotFound:
+        try:
+            docker.images.pull(image)
+        except errors.DockerException as error:
+            raise PostgresError(f"The image {image} is not here and cannot be pulled: {error}") from error
 
 
 def ended(instance: Mapping[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""Resource types that nothing here acts out: accepted, written down, given names and attributes of the right form."""
+"""What nothing here acts out: accepted, written down, given names and attributes of the right form."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ import logging
 import uuid
 from dataclasses import dataclass
 
-from emulator.cloudformation import Create, Made, Properties, Update, account_id, name_for, nothing, region, register
+from emulator.cloudformation import (
+    HANDLERS,
+    Create,
+    Made,
+    Properties,
+    Update,
+    account_id,
+    name_for,
+    nothing,
+    region,
+    register,
+)
 from emulator.service_api import at_least
 from emulator.settings import folder
 
@@ -29,6 +40,30 @@ NOT_PROVED = {
 }
 """What a rehearsal does not prove, by the type that is only written down."""
 
+STORED = {
+    "AWS::CertificateManager::Certificate": "that the certificate is issued",
+    "AWS::CloudFront::CachePolicy": "that CloudFront caches: it passes every request on",
+    "AWS::CloudFront::Distribution": "that CloudFront compresses, and speaks TLS to browsers",
+    "AWS::CloudFront::OriginRequestPolicy": "that only these headers reach the load balancer",
+    "AWS::CloudFront::ResponseHeadersPolicy": "that answers get these headers",
+    "AWS::CloudWatch::Dashboard": "that the dashboard shows what it should",
+    "AWS::CodeBuild::Project": "that the builds run",
+    "AWS::EC2::FlowLog": "that traffic is logged",
+    "AWS::EC2::LaunchTemplate": "that the NAT instance forwards",
+    "AWS::EC2::NatGateway": "that private subnets reach the internet this way",
+    "AWS::EC2::Route": "that packets go where the routes say",
+    "AWS::EC2::SecurityGroup": "that only who is named gets through: containers reach each other freely",
+    "AWS::EC2::VPCEndpoint": "that AWS is reached without the internet",
+    "AWS::ECS::ClusterCapacityProviderAssociations": "that Spot is cheaper, and takes tasks away",
+    "AWS::IAM::Role": "that a program may do what it needs, and no more; what services call is held to their roles",
+    "AWS::Route53::RecordSet": "that the name leads there",
+    "AWS::S3::Bucket": "that files move to cheaper storage, expire and are encrypted",
+    "AWS::S3::BucketPolicy": "that the policy is kept to",
+    "AWS::SecretsManager::RotationSchedule": "that a rotation is due after its days; RotateSecret is acted out",
+    "AWS::WAFv2::WebACL": "that the firewall turns anything away",
+}
+"""As `NOT_PROVED`, of types that MiniStack has and lets do nothing, or not all that they do on AWS."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -46,6 +81,8 @@ made: list[Record] = []
 
 def install() -> None:
     """Accept each of the types."""
+    for kind, not_proved in STORED.items():
+        HANDLERS[kind]["create"] = _noted(HANDLERS[kind]["create"], kind, not_proved)
     for kind in NOT_PROVED:
         register(kind, _recorder(kind), nothing, _recorded_again(_recorder(kind)))
 
@@ -64,6 +101,15 @@ def note(kind: str, not_proved: str, stack: str, name: str) -> None:
         log.warning("recorded only: %s %s of %s", kind, name, stack)
         made.append(record)
         _write_down()
+
+
+def _noted(create: Create, kind: str, not_proved: str) -> Create:
+    def noted(logical_id: str, properties: Properties, stack: str) -> Made:
+        made = create(logical_id, properties, stack)
+        note(kind, not_proved, stack, logical_id)
+        return made
+
+    return noted
 
 
 def _recorder(kind: str) -> Create:

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import sys
 
 from emulator import MINISTACK_VERSION
+
+PARTS = (
+    # CloudFormation itself
+    "templates", "changes", "account",
+    # its resource types
+    "resources.network", "resources.load_balancing", "resources.secrets", "resources.storage", "resources.alarms",
+    "recorded",
+    # what runs in containers
+    "registry", "postgres", "database", "tasks", "task_start", "task_logs", "task_end",
+    # services of ECS, their health and their releases
+    "service_api", "health",
+    # who calls whom
+    "task_events", "metrics", "functions", "schedules", "rotation",
+    # the server's own addresses
+    "edge", "control", "listening",
+    # last, since it needs to know all that the others have put in
+    "cloudformation",
+)  # fmt: skip
+"""Each has an `install()` that repairs one subject; a later one may put something around an earlier one's repair."""
 
 
 def main() -> int:
@@ -17,43 +37,9 @@ def main() -> int:
             f"MiniStack's inside: install requirements/emulator.txt, or bring emulator/ up to the new one.\n"
         )
         return 2
-    from ministack.app import main as serve  # noqa: PLC0415 - only when the version is right
-
-    # fmt: off
-    from emulator import (  # noqa: PLC0415
-        account,
-        changes,
-        cloudformation,
-        control,
-        database,
-        edge,
-        functions,
-        health,
-        metrics,
-        postgres,
-        recorded,
-        registry,
-        rotation,
-        schedules,
-        service_api,
-        task_end,
-        task_events,
-        task_logs,
-        task_start,
-        tasks,
-        templates,
-    )
-    from emulator.resources import alarms, load_balancing, network, secrets, storage  # noqa: PLC0415
-    # fmt: on
-
-    types = (network, load_balancing, secrets, storage, alarms, recorded)
-    containers = (registry, postgres, database, tasks, task_start, task_logs, task_end)
-    events = (task_events, metrics, functions, schedules, rotation)
-    services = (service_api, health, edge)
-    parts = (templates, changes, account, *types, *containers, *services, *events, control)
-    for part in (*parts, cloudformation):
-        part.install()
-    serve()
+    for part in PARTS:
+        importlib.import_module(f"emulator.{part}").install()
+    importlib.import_module("ministack.app").main()
     return 0
 
 

@@ -8,7 +8,7 @@ import platform
 from typing import Any
 
 from docker import errors
-from ministack.core.responses import request_scope
+from ministack.core.responses import error_response_json, request_scope
 from ministack.services import ecs
 
 from emulator import recorded
@@ -29,6 +29,7 @@ def install() -> None:
     """Put this in the place of MiniStack's own way."""
     ecs._run_docker_container = _run
     ecs._run_task_worker = _start_and_watch
+    ecs._ACTION_MAP["RunTask"] = _with_docker_only(ecs._ACTION_MAP["RunTask"])
     build = ecs._build_run_kwargs
 
     @functools.wraps(build)
@@ -37,6 +38,18 @@ def install() -> None:
         return _completed(options, container, definition, task_arn=rest[5])
 
     ecs._build_run_kwargs = complete
+
+
+def _with_docker_only(run: Any) -> Any:
+    """Without Docker, MiniStack tells of tasks that run and have nothing behind them."""
+
+    def repaired(data: dict[str, Any]) -> Any:
+        if ecs._get_docker() is None:
+            message = "Docker does not answer, and without containers there are no tasks."
+            return error_response_json("ServerException", message, 500)
+        return run(data)
+
+    return repaired
 
 
 def _completed(

@@ -243,3 +243,12 @@ def test_a_type_that_nobody_knows_is_refused(emulator: Emulator) -> None:
     template = {"Resources": {"First": {"Type": "AWS::Nothing::Here"}}}
     with pytest.raises(ClientError, match="AWS::Nothing::Here"):
         emulator.client("cloudformation").create_stack(StackName="refused", TemplateBody=json.dumps(template))
+
+
+def test_a_server_without_a_container_is_no_server(emulator: Emulator, stack_of: Make) -> None:
+    properties = {**FAILS["Properties"], "DBInstanceClass": "db.t4g.micro", "EngineVersion": "97"}
+    database = {"Type": "AWS::RDS::DBInstance", "DeletionPolicy": "Delete", "Properties": properties}
+    stack = stack_of({"Resources": {"Database": database}}, status="ROLLBACK_COMPLETE")
+    failed = [why for _, status, why in emulator.events(stack) if status == "CREATE_FAILED"]
+    assert "The image postgres:97-trixie is not here and cannot be pulled" in failed[0]
+    assert emulator.client("rds").describe_db_instances()["DBInstances"] == []
