@@ -49,6 +49,7 @@ _FAILED = (
     "ROLLBACK_SUCCESSFUL",
     "ROLLBACK_FAILED",
 )
+_STOPPED_BY_ECS = ("ServiceSchedulerInitiated", "UserInitiated")
 _PAUSE_S = 1.0
 _MOST_REASONS = 5
 
@@ -142,7 +143,8 @@ class ReleaseWatch:
             self._look_at_targets()
             self._collect_stopped()
             for reason in task.summed_up(self._stopped.values())[:_MOST_REASONS]:
-                self._once(f"stopped {reason.partition(' x ')[2]}", f"tasks stopped: {reason}")
+                what = reason.partition(" x ")[2]  # how many they are is said at the end
+                self._once(f"stopped {what}", f"tasks stop: {what}")
         if waiting and not self._given_up and time.monotonic() - self._begun > self._deadline_s:
             self._give_up(deployment["serviceDeploymentArn"])
 
@@ -248,7 +250,9 @@ class ReleaseWatch:
         lines += [f"The load balancer's health check failed: {reason}" for reason in list(reasons)[:_MOST_REASONS]]
         try:
             if self._stopped:
-                newest = max(self._stopped.values(), key=lambda each: each["createdAt"])
+                # Those that ECS stopped itself have nothing to say of the cause.
+                own = [each for each in self._stopped.values() if each.get("stopCode") not in _STOPPED_BY_ECS]
+                newest = max(own or self._stopped.values(), key=lambda each: each["createdAt"])
                 last = task.ended(self._place, newest)
                 lines.append(
                     f"The newest of them is {task.short_id(last.task)}." + task.quoted(last.log, last.log_address)

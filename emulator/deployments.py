@@ -25,6 +25,8 @@ class Revision:
     drained_at: float | None = None
     """When its tasks may be stopped: requests that they have are given that long."""
     launched_at: float = 0.0
+    launches: int = 0
+    """How often tasks were started lately."""
     id: str = field(default_factory=lambda: f"ecs-svc/{uuid.uuid4().int % 10**19:019d}")
 
 

@@ -21,7 +21,8 @@ log = logging.getLogger("emulator")
 
 _PAUSE_S = 0.2
 _RELAUNCH_S = 2.0
-"""The least time between two starts of tasks that keep dying; ECS waits longer and longer."""
+"""The least time between two starts of tasks. Of those that keep dying it is longer each time, as with ECS, up to:"""
+_LONGEST_RELAUNCH_S = 30.0
 _DRAIN_S = 30.0
 _LIVE = ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING")
 
@@ -110,9 +111,13 @@ class Service:
         found = self._tasks(revision)
         missing = revision.wanted - len(found)
         now = time.monotonic()
-        if missing > 0 and now - revision.launched_at >= _RELAUNCH_S:
+        pause_s = min(_RELAUNCH_S * 1.5**revision.launches, _LONGEST_RELAUNCH_S)
+        if missing > 0 and now - revision.launched_at >= (pause_s if revision.launches else 0):
             revision.launched_at = now
+            revision.launches += 1
             self._launch(revision, missing)
+        elif missing == 0 and now - revision.launched_at > _LONGEST_RELAUNCH_S:
+            revision.launches = 0
         elif missing < 0:
             if revision.wanted:
                 for task in found[missing:]:
