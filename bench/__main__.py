@@ -8,51 +8,57 @@ import os
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench import api, loading
+from bench import api, by_year, first_load, loading_again, yearly_statistics
+from bench.context import Bench
+from bench.plot import svg
 from bench.results import Figure
-from bench.server import Server, running_server
+from bench.server import running_server
 from worker.sample import write_sample
 
 PROJECT = Path(__file__).parent.parent
 RESULTS = PROJECT / "bench" / "results.json"
+
+# What is measured, in this order: a module each, which names its references and what it must reach.
+MEASUREMENTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
+    "first-load": first_load.measure,
+    "again": loading_again.measure,
+    "statistics": yearly_statistics.measure,
+    "by-year": by_year.measure,
+    "api": api.measure,
+}
 
 
 def main() -> int:
     """Measure, show and write down."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=5, help="how often each figure is measured (5)")
-    parser.add_argument("--only", choices=["loading", "api"], help="measure one part")
+    parser.add_argument("--only", choices=MEASUREMENTS, action="append", help="measure this (all); may be given again")
+    parser.add_argument("--plot", type=Path, help="write the figures as an SVG to this file")
     arguments = parser.parse_args()
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as scratch, running_server() as server:
-        source = weather_files(Path(scratch))
+        bench = Bench(server, weather_files(Path(scratch)), Path(scratch), arguments.runs)
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("measuring", total=None)
-            for figure in figures_of(arguments.only, server, source, Path(scratch), arguments.runs):
-                figures.append(figure)
-                progress.update(task, description=figure.name)
+            for name in arguments.only or MEASUREMENTS:
+                progress.update(task, description=name)
+                for figure in MEASUREMENTS[name](bench):
+                    figures.append(figure)
+                    progress.console.print(f"{figure.what}: {figure.median:.3g} {figure.reference}")
     Console().print(table(figures))
     RESULTS.write_text(json.dumps([{**vars(figure), "median": figure.median} for figure in figures], indent=2) + "\n")
-    passed = sum(figure.passed for figure in figures)
-    sys.stdout.write(f"{passed} passed, {len(figures) - passed} failed\n")
-    return 0 if passed == len(figures) else 1
-
-
-def figures_of(only: str | None, server: Server, source: Path, scratch: Path, runs: int) -> Iterator[Figure]:
-    """The figures of the parts that are asked for."""
-    if only != "api":
-        yield from loading.measure(server, source, scratch, runs)
-    if only != "loading":
-        server.empty()
-        loading.ingest(server, source)
-        yield from api.measure(server, runs)
+    if arguments.plot:
+        arguments.plot.write_text(svg(figures))
+    failed = sum(figure.passed is False for figure in figures)
+    sys.stdout.write(f"{sum(figure.passed is True for figure in figures)} passed, {failed} failed\n")
+    return 1 if failed else 0
 
 
 def weather_files(scratch: Path) -> Path:
@@ -68,13 +74,12 @@ def weather_files(scratch: Path) -> Path:
 
 def table(figures: list[Figure]) -> Table:
     """The figures for a terminal."""
-    made = Table("figure", "median", "spread", "must be", "", "note")
+    made = Table("what", "median", "spread", "is", "must be", "")
     for figure in figures:
-        spread = f"{min(figure.values):.3g} to {max(figure.values):.3g}"
-        verdict = "[green]passed" if figure.passed else "[red]failed"
-        made.add_row(
-            figure.name, f"{figure.median:.3g}", spread, f"{figure.bound} {figure.limit:g}", verdict, figure.note
-        )
+        spread = f"{min(figure.values):.3g} to {max(figure.values):.3g}" if len(figure.values) > 1 else ""
+        must = f"{figure.bound} {figure.limit:g}" if figure.limit is not None else ""
+        verdict = {True: "[green]passed", False: "[red]failed", None: ""}[figure.passed]
+        made.add_row(figure.what, f"{figure.median:.3g}", spread, figure.reference, must, verdict)
     return made
 
 

@@ -1,4 +1,4 @@
-"""Figures: what was measured, what it must reach, whether it did."""
+"""Figures: what was measured, against what, what it must reach, whether it did."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from typing import Literal
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """Something measured several times; the median counts."""
+    """Something measured several times; the median counts.
 
-    name: str
+    what: in words for the table; reference: what it is compared with, or the unit where it is compared with nothing
+    bound, limit: what the median must keep to; a figure without a limit is shown for comparison
+    """
+
+    what: str
+    reference: str
     values: list[float]
-    bound: Literal["at least", "at most"]
-    limit: float
-    note: str = ""
+    bound: Literal["at least", "at most"] = "at least"
+    limit: float | None = None
 
     @property
     def median(self) -> float:
@@ -25,9 +29,18 @@ class Figure:
         return statistics.median(self.values)
 
     @property
-    def passed(self) -> bool:
-        """Whether the median keeps to the limit."""
+    def passed(self) -> bool | None:
+        """Whether the median keeps to the limit; None where there is none."""
+        if self.limit is None:
+            return None
         return self.median >= self.limit if self.bound == "at least" else self.median <= self.limit
+
+
+def timed(action: Callable[[], object]) -> float:
+    """Seconds that the action takes."""
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
 
 
 def ratios(reference: Callable[[], float], ours: Callable[[], float], runs: int) -> list[float]:
@@ -37,10 +50,3 @@ def ratios(reference: Callable[[], float], ours: Callable[[], float], runs: int)
         seconds = reference()
         found.append(seconds / ours())
     return found
-
-
-def timed(action: Callable[[], object]) -> float:
-    """Seconds that the action takes."""
-    began = time.perf_counter()
-    action()
-    return time.perf_counter() - began

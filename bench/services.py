@@ -19,7 +19,11 @@ from database import roles
 
 PROJECT = Path(__file__).parent.parent
 PROCESSES = 2
-REFERENCES = ("plain", "tuned", "fastest")
+REFERENCES = {  # module of bench/references to what it is
+    "plain": "SQLAlchemy and pydantic",
+    "tuned": "SQLAlchemy Core and orjson",
+    "fastest": "asyncpg and JSON of PostgreSQL",
+}
 _REFERENCES_PYTHON = PROJECT / ".tools" / "bench" / "bin" / "python"  # made by requirements/bench.sh
 _API = [sys.executable, "-m", "gunicorn", "--config", "app/gunicorn.conf.py", "app:create_app()"]
 
