@@ -13,7 +13,7 @@ from app.reads import UnavailableError
 from app.representation import json_response
 from app.schemas import Health
 from app.state import state
-from database.migrate import known_revisions
+from database.revisions import known_revisions
 
 blueprint = Blueprint("Health", __name__, url_prefix="/health", description="For load balancers and supervisors")
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench import by_year, first_load, loading_again, yearly_statistics
+from bench import api, by_year, first_load, loading_again, yearly_statistics
 from bench.context import Bench
 from bench.plot import svg
 from bench.results import Figure
@@ -31,6 +31,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "again": loading_again.measure,
     "statistics": yearly_statistics.measure,
     "by-year": by_year.measure,
+    "api": api.measure,
 }
 
 

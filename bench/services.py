@@ -19,7 +19,11 @@ from database import roles
 
 PROJECT = Path(__file__).parent.parent
 PROCESSES = 2
-REFERENCES = ("plain", "tuned", "fastest")
+REFERENCES = {  # module of bench/references to what it is
+    "plain": "SQLAlchemy and pydantic",
+    "tuned": "SQLAlchemy Core and orjson",
+    "fastest": "asyncpg and JSON of PostgreSQL",
+}
 _REFERENCES_PYTHON = PROJECT / ".tools" / "bench" / "bin" / "python"  # made by requirements/bench.sh
 _API = [sys.executable, "-m", "gunicorn", "--config", "app/gunicorn.conf.py", "app:create_app()"]
 
@@ -85,10 +89,13 @@ def _running(
     log: Path, ports: Sequence[int], commands: Sequence[tuple[list[str], Mapping[str, str]]]
 ) -> Iterator[Service]:
     processes: list[psutil.Popen] = []
+    # Compiled once, as in an image, whatever the shell says; and not into the folders of the packages.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    inherited["PYTHONPYCACHEPREFIX"] = str(log.parent / "compiled")
     with log.open("wb") as output:
         try:
             for command, variables in commands:
-                environment = {**os.environ, **variables}
+                environment = {**inherited, **variables}
                 processes.append(psutil.Popen(command, env=environment, cwd=PROJECT, stdout=output, stderr=output))
             for port, process in zip(ports, processes, strict=True):
                 _wait(port, process, log)

@@ -45,11 +45,6 @@ def newest_revision() -> str:
     return revision
 
 
-def known_revisions() -> list[str]:
-    """All revisions that this release knows, the newest first."""
-    return [script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()]
-
-
 def migrate(engine: Engine, passwords: RolePasswords) -> Migrated:
     """Apply the missing migrations under an advisory lock and set the roles' rights and passwords.
 

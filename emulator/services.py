@@ -24,6 +24,7 @@ _RELAUNCH_S = 2.0
 """The least time between two starts of tasks. Of those that keep dying it is longer each time, as with ECS, up to:"""
 _LONGEST_RELAUNCH_S = 30.0
 _DRAIN_S = 30.0
+_LONGEST_STOP_S = 120.0
 _LIVE = ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING")
 
 services: dict[str, Service] = {}
@@ -73,14 +74,19 @@ class Service:
                 revision.wanted = count if revision.wanted else 0
 
     def delete(self) -> None:
-        """Stop all tasks and be no more."""
+        """Stop all tasks, wait until they have ended, and be no more."""
         with self._lock:
             self._deleted = True
+            ours = {revision.id for revision in self.revisions}
             for revision in self.revisions:
                 revision.wanted = 0
                 for task in self._tasks(revision):
                     self._stop(task, "Service deleted")
             self._sync_targets()
+        ending = [task for task in list(ecs._tasks.values()) if task.get("startedBy") in ours]
+        until = time.monotonic() + _LONGEST_STOP_S
+        while any(task.get("lastStatus") != "STOPPED" for task in ending) and time.monotonic() < until:
+            time.sleep(_PAUSE_S)
 
     def counts(self, revision: Revision) -> tuple[int, int]:
         """The running and the pending tasks of a revision."""

@@ -18,8 +18,9 @@ compile dev "$@"
 for extra in api worker local deploy rotation; do
     compile "$extra" --constraints requirements/dev.txt "$@"
 done
-# checkov wants an older boto3, and nobody but the emulator has its packages: nothing binds these to the others.
-for tool in checkov emulator; do
+# checkov wants an older boto3, and nobody but the emulator and the references of the benchmark has their packages: nothing
+# binds these to the others.
+for tool in checkov emulator bench; do
     .venv/bin/python -m uv pip compile "requirements/$tool.in" --universal --python-version 3.11 \
         --generate-hashes --no-header --quiet --output-file "requirements/$tool.txt" "$@"
 done

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+from alembic.script import ScriptDirectory
 from flask import Flask
 from flask.testing import FlaskClient
 
 from app import health
 from database import roles
-from database.migrate import known_revisions, newest_revision
+from database.migrate import _alembic, newest_revision
+from database.revisions import known_revisions
 from tests.conftest import Database
 
 
@@ -21,8 +23,9 @@ def test_live_and_ready(client: FlaskClient) -> None:
         assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_the_newest_revision_is_the_first_of_the_known_ones() -> None:
-    assert known_revisions()[0] == newest_revision()
+def test_the_known_revisions_are_those_of_the_migrations_the_newest_first() -> None:
+    migrations = ScriptDirectory.from_config(_alembic()).walk_revisions()
+    assert known_revisions() == [migration.revision for migration in migrations]
 
 
 def test_a_database_without_a_schema_is_not_ready(client: FlaskClient, weather: Database) -> None:

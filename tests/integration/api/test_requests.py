@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
+from app.reads import UnavailableError
 from app.settings import ApiSettings
 from database import roles
 from runtime.environment import load
@@ -237,6 +238,34 @@ def allow(database: Database, connections: bool) -> None:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database.name]
             )
+
+
+@pytest.mark.parametrize("path", ["/api/weather", "/api/weather?format=csv", "/api/stations", "/api/ingestions"])
+def test_connections_that_broke_meanwhile_are_replaced_and_nobody_notices(
+    application: Flask, client: FlaskClient, weather: Database, path: str
+) -> None:
+    reads = application.extensions["windsock"].reads
+    held = [reads._pages.raw_connection() for _ in range(4)]
+    for connection in held:
+        connection.close()
+    for _ in range(2):
+        assert client.get(path).status_code == 200
+        with weather.cluster.superuser() as connection:
+            ended = connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [weather.name]
+            )
+            assert ended.fetchall()
+    assert client.get(path).status_code == 200
+
+
+def test_a_connection_that_breaks_under_each_query_is_the_end_of_the_request(
+    application: Flask, client: FlaskClient
+) -> None:
+    reads = application.extensions["windsock"].reads
+    own = "SELECT pg_terminate_backend(pg_backend_pid())"
+    with pytest.raises(UnavailableError):
+        reads.rows(own, {})
+    assert client.get("/api/weather").status_code == 200
 
 
 @pytest.fixture(autouse=True)
