@@ -24,6 +24,14 @@ SHOWN_BY = {
     "curl -s '127.0.0.1:8000/api/weather/stats?per_page=1'": ("test_local_place.py", "/api/weather/stats?per_page=1"),
     "make down": ("test_local_place.py", 'place.make("down")'),
     "make down PURGE=1": ("test_local_place.py", 'place.make("down", "PURGE=1")'),
+    "make rehearse": ("test_rehearsal.py", "`make rehearse` runs these"),
+    # The same playbooks with another inventory: AWS itself is not within reach of a test.
+    "sh requirements/install.sh deploy": ("test_rehearsal.py", ""),
+    ".venv/bin/ansible-playbook playbooks/plan.yml -i inventory/production": (
+        "test_rehearsal.py",
+        'rehearsal.play("playbooks/plan.yml")',
+    ),
+    ".venv/bin/ansible-playbook site.yml -i inventory/production": ("test_rehearsal.py", 'rehearsal.play("site.yml")'),
 }
 
 
