@@ -44,7 +44,9 @@ def restore(these: Deployment, saved: Mapping[str, Mapping[str, Any]], say: Say)
     changed = []
     for which in reversed(list(these.kit.order(saved).static_order())):
         before = saved[which]
-        wanted = Wanted(these.name(which), before["body"], before["parameters"], before["tags"], resources={})
+        wanted = Wanted(
+            these.name(which), before["body"], before["parameters"], before["tags"], {}, these.place.stack_role
+        )
 
         def tell(line: str, which: str = which) -> None:
             say(f"  {which:<10} {line}")

@@ -32,6 +32,8 @@ class Place:
     endpoint_url: str = ""
     access_key_id: str = ""
     secret_access_key: str = ""
+    stack_role: str = ""
+    """The role that CloudFormation works as; the caller's own rights where it is empty."""
     _clients: dict[tuple[str, str, float | None], Any] = field(default_factory=dict, compare=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 

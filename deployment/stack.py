@@ -41,6 +41,8 @@ class Wanted:
     tags: Mapping[str, str]
     resources: Mapping[str, str]
     """The types of the template's resources by their logical names."""
+    role: str = ""
+    """The role that CloudFormation works as; that of the last time, or the caller's own rights, where it is empty."""
 
 
 @dataclass(frozen=True)
@@ -242,6 +244,7 @@ def _change_set(client: Any, wanted: Wanted, *, new: bool) -> tuple[str, list[Ch
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in wanted.parameters.items()],
         Tags=[{"Key": key, "Value": value} for key, value in wanted.tags.items()],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+        **({"RoleARN": wanted.role} if wanted.role else {}),
     )["Id"]
     until = time.monotonic() + _CHANGE_SET_WAIT_S
     entries: list[dict[str, Any]] = []

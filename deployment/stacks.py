@@ -63,7 +63,7 @@ class Deployment:
         if missing := sorted(set(template.parameters) - set(complete)):
             raise StackError(f"The stack {self.name(which)} lacks {', '.join(missing)}: see cloudformation/wiring.yml")
         tags = {"Project": "windsock", "Environment": self.environment}
-        return Wanted(self.name(which), template.body, complete, tags, template.resources)
+        return Wanted(self.name(which), template.body, complete, tags, template.resources, self.place.stack_role)
 
 
 def deploy(these: Deployment, only: Iterable[str], say: Say) -> dict[str, Outcome]:
