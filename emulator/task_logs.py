@@ -13,19 +13,18 @@ from ministack.services import cloudwatch_logs, ecs
 log = logging.getLogger("emulator")
 
 _LAST_WORDS_WAIT_S = 10.0
-_followers: dict[str, threading.Thread] = {}
+_followers: dict[str, list[threading.Thread]] = {}
 """Who reads the output of a container, by its id."""
 
 
 def install() -> None:
-    """Follow each container with an own reader. MiniStack's cuts lines where Docker's packets end."""
+    """Follow each container with own readers. MiniStack's cuts lines where Docker's packets end."""
     ecs._start_awslogs_forwarder = _follow
 
 
 def wait_for_last_words(container_id: str) -> None:
     """Wait until all that an ended container printed is in its log: only then may it be removed."""
-    follower = _followers.pop(container_id, None)
-    if follower:
+    for follower in _followers.pop(container_id, []):
         follower.join(_LAST_WORDS_WAIT_S)
 
 
@@ -34,25 +33,29 @@ def _follow(container: Any, definition: dict[str, Any], task_id: str) -> None:
     if not target:
         return
     scope = (get_account_id(), target["region"] or get_region())
-    follower = threading.Thread(target=_forward, args=(container, target, *scope), daemon=True, name="emulator-logs")
-    _followers[container.id] = follower
-    follower.start()
-
-
-def _forward(container: Any, target: dict[str, Any], account: str, region: str) -> None:
-    with request_scope(account, region):
+    with request_scope(*scope):
         if not ecs._ensure_awslogs_stream(target):
             return
-        unfinished = {True: b"", False: b""}  # of standard output and standard error
+    _followers[container.id] = [
+        threading.Thread(target=_forward, args=(container, source, target, *scope), daemon=True, name="emulator-logs")
+        for source in ("stdout", "stderr")  # each by itself: a line of one is not cut by the other
+    ]
+    for follower in _followers[container.id]:
+        follower.start()
+
+
+def _forward(container: Any, source: str, target: dict[str, Any], account: str, region: str) -> None:
+    with request_scope(account, region):
+        unfinished = b""
+        wanted = {"stdout": source == "stdout", "stderr": source == "stderr"}
         try:
-            for packets in container.attach(stream=True, logs=True, stdout=True, stderr=True, demux=True):
-                for is_output, packet in zip((True, False), packets, strict=True):
-                    if packet:
-                        *lines, unfinished[is_output] = (unfinished[is_output] + packet).split(b"\n")
-                        _put(target, lines)
+            # What was printed before this begins comes, too, and also of a container that has ended meanwhile.
+            for packet in container.logs(stream=True, follow=True, **wanted):
+                *lines, unfinished = (unfinished + packet).split(b"\n")
+                _put(target, lines)
         except Exception:
             log.exception("the output of container %s is not followed any more", container.id)
-        _put(target, [line for line in unfinished.values() if line])
+        _put(target, [unfinished] if unfinished else [])
 
 
 def _put(target: dict[str, Any], lines: list[bytes]) -> None:
