@@ -65,4 +65,7 @@ def of_change_set(entries: Iterable[Mapping[str, Any]], template_before: str) ->
 def _action(entry: Mapping[str, Any]) -> str:
     if entry["Action"] != "Modify":
         return str(entry["Action"]).lower()
-    return {"True": "replace", "Conditional": "may replace"}.get(entry.get("Replacement", "False"), "modify")
+    replacement = {"True": "replace", "Conditional": "may replace"}.get(entry.get("Replacement", "False"), "modify")
+    # A value that is known only when another resource has been changed: if it differs, the resource is made anew.
+    always = any(detail.get("Target", {}).get("RequiresRecreation") == "Always" for detail in entry.get("Details", []))
+    return "replace" if replacement == "may replace" and always else replacement

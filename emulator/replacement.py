@@ -1,7 +1,7 @@
 """Which properties a resource cannot change without being made anew: of the types that MiniStack says nothing of.
 
 As `createOnlyProperties` has it in the schema of each type; tests/unit/test_emulator_tables.py compares them. Only what
-the templates use is here.
+the templates use must be here.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ REPLACING: dict[str, tuple[str, ...]] = {
     "AWS::Logs::DeliverySource": ("Name",),
     "AWS::Logs::LogGroup": ("LogGroupName",),
     "AWS::Route53::RecordSet": ("HostedZoneId",),
-    "AWS::S3::Bucket": (),
+    "AWS::S3::Bucket": ("BucketName",),
     "AWS::S3::BucketPolicy": ("Bucket",),
     "AWS::SNS::Subscription": ("Endpoint", "Protocol", "TopicArn"),
     "AWS::SNS::TopicPolicy": (),

@@ -37,6 +37,12 @@ def test_each_kind_of_change_has_its_word() -> None:
     ]
 
 
+def test_what_is_made_anew_if_another_resource_changes_is_replaced() -> None:
+    change = entry("Modify", "Primary", "Conditional")
+    change["ResourceChange"]["Details"] = [{"Target": {"Name": "DBSubnetGroupName", "RequiresRecreation": "Always"}}]  # type: ignore[index]
+    assert of_change_set([change], TEMPLATE)[0].loses_data
+
+
 def test_only_what_holds_data_and_goes_loses_data() -> None:
     entries = [
         entry("Modify", "Primary", "True", "SnapshotIdentifier"),
