@@ -8,11 +8,9 @@ import sys
 from collections.abc import Iterator
 
 from rich.console import Console
-from sqlalchemy.exc import OperationalError
 
-from database import credentials, roles
+from database import credentials
 from database.engine import create_engine
-from database.migrate import UnsuitableServerError, migrate
 from runtime import logs, tracing
 from runtime.environment import SettingsError, load
 from worker import sample
@@ -20,8 +18,7 @@ from worker.ingest import CannotRunError, run_pass
 from worker.metrics import PassMetrics, publish_pass
 from worker.passes import Pass
 from worker.report import NoDisplay, ProgressBar, log_summary, print_report
-from worker.schedule import run_schedule
-from worker.settings import IngestSettings, MigrateSettings, OnePassSettings, ScheduleSettings
+from worker.settings import IngestSettings, OnePassSettings, ScheduleSettings
 from worker.stop import StopRequest, stop_on_signals
 
 DONE, SOME_FAILED, CANNOT_RUN = 0, 1, 2
@@ -59,7 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.command == "schedule":
             return _schedule()
         if chosen.command == "migrate":
-            return _migrate()
+            from worker.migrate import run_migration  # noqa: PLC0415  # only this command needs Alembic, and its memory
+
+            sys.stdout.write(run_migration() + "\n")
+            return DONE
         return sample.main(chosen)
     except SettingsError as error:
         return _cannot_run("wrong settings:\n  " + str(error).replace("\n", "\n  "))
@@ -126,6 +126,8 @@ def _metrics(this: Pass) -> PassMetrics:
 
 
 def _schedule() -> int:
+    from worker.schedule import run_schedule  # noqa: PLC0415  # only this command needs APScheduler
+
     settings = load(ScheduleSettings)
     with _said(settings.ingest):
         return run_schedule(
@@ -134,27 +136,6 @@ def _schedule() -> int:
             timezone=settings.time_zone,
             run_at_start=settings.run_at_start,
         )
-
-
-def _migrate() -> int:
-    settings = load(MigrateSettings)
-    logs.configure(settings.log.level, settings.log.format)
-    passwords = roles.RolePasswords(
-        worker=credentials.given_password(settings.worker_secret, settings.worker_password_file),
-        api=credentials.given_password(settings.api_secret, settings.api_password_file),
-    )
-    engine = create_engine(settings.database, "windsock-migrate")
-    try:
-        done = migrate(engine, passwords)
-    except (UnsuitableServerError, OperationalError) as error:
-        raise CannotRunError(f"the database at {settings.database.url.render_as_string()}: {error}") from error
-    finally:
-        engine.dispose()
-    if done.changed:
-        sys.stdout.write(f"The database was migrated from {done.before or 'empty'} to revision {done.after}.\n")
-    else:
-        sys.stdout.write(f"The database is at revision {done.after}: nothing to do.\n")
-    return DONE
 
 
 if __name__ == "__main__":
