@@ -124,7 +124,7 @@ def test_killed_at_any_moment_the_next_pass_ends_as_an_undisturbed_one(database:
 
 
 def test_asked_to_stop_it_leaves_whole_files_only(database: Database, folder: Path) -> None:
-    worker = start_worker(database, folder, "ingest")
+    worker = start_worker(database, folder, "ingest", WINDSOCK_JOBS="1")  # four portions, one after the other
     wait_until(lambda: database.rows("SELECT count(*) FROM source_file")[0][0] != 0, "a file is loaded")
     worker.send_signal(signal.SIGTERM)
     status, _, err = finish(worker)
@@ -138,7 +138,7 @@ def test_asked_to_stop_it_leaves_whole_files_only(database: Database, folder: Pa
 
 
 def test_the_schedule_runs_a_pass_at_start_and_stops_in_the_middle_of_it(database: Database, folder: Path) -> None:
-    worker = start_worker(database, folder, "schedule", WINDSOCK_RUN_AT_START="yes")
+    worker = start_worker(database, folder, "schedule", WINDSOCK_RUN_AT_START="yes", WINDSOCK_JOBS="1")
     wait_until(lambda: database.rows("SELECT count(*) FROM source_file")[0][0] != 0, "a file is loaded")
     worker.send_signal(signal.SIGTERM)
     status, _, err = finish(worker)
@@ -173,7 +173,7 @@ def test_migrate_says_what_it_did(database: Database, tmp_path: Path) -> None:
 
 
 def test_a_pass_whose_program_died_is_closed_by_the_next(database: Database, folder: Path) -> None:
-    worker = start_worker(database, folder, "ingest")
+    worker = start_worker(database, folder, "ingest", WINDSOCK_JOBS="1")  # four portions, one after the other
     wait_until(lambda: database.rows("SELECT count(*) FROM source_file")[0][0] != 0, "a file is loaded")
     worker.send_signal(signal.SIGKILL)
     finish(worker)
