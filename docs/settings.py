@@ -10,7 +10,7 @@ from typing import Any
 from app.settings import ApiSettings
 from runtime.environment import Variable, describe
 from worker.checker import CheckerSettings
-from worker.settings import MigrateSettings, OnePassSettings, ScheduleSettings
+from worker.settings import InspectSettings, MigrateSettings, OnePassSettings, ScheduleSettings
 
 PAGE = Path(__file__).with_suffix(".md")
 
@@ -30,6 +30,7 @@ PROGRAMS: list[tuple[str, type[Any]]] = [
     ("One pass: `python -m worker ingest`", OnePassSettings),
     ("A pass each day: `python -m worker schedule`", ScheduleSettings),
     ("Migrations: `python -m worker migrate`", MigrateSettings),
+    ("What a database holds: `python -m worker inspect`", InspectSettings),
     ("The checker, an AWS Lambda function: `worker.checker.handler`", CheckerSettings),
 ]
 

@@ -9,7 +9,7 @@ from typing import Any
 from ministack.services import rds
 from ministack.services.cloudformation import provisioners
 
-from emulator import postgres, recorded
+from emulator import addresses, postgres, recorded
 from emulator.account import INSTANCE_CLASSES
 from emulator.cloudformation import HANDLERS, Made, Properties, Update, boolean, client, name_for, off_loop
 from emulator.settings import folder
@@ -45,7 +45,7 @@ def install() -> None:
 
     def with_data(identifier: str, instance: dict[str, Any]) -> Any:
         if instance.get("_docker_container_id"):
-            postgres.dump(instance, _file(identifier))
+            postgres.dump(instance, snapshot_file(identifier))
         return _internal(identifier, instance)
 
     rds._create_snapshot_internal = with_data
@@ -64,7 +64,7 @@ def _create(logical_id: str, properties: Properties, stack: str) -> Made:
     instance.update(provisioners._rds_db_instance_fields(properties))
     instance["StorageEncrypted"] = boolean(properties.get("StorageEncrypted", False))
     instance["TagList"] = [{"Key": tag["Key"], "Value": str(tag["Value"])} for tag in properties.get("Tags", [])]
-    _apply_parameters(instance)
+    apply_parameters(instance)
     for key, not_proved in _NOT_ACTED_OUT.items():
         if str(properties.get(key, "false")).lower() not in ("false", "0"):
             recorded.note(f"{_KIND} ({key})", not_proved, stack, logical_id)
@@ -97,11 +97,25 @@ def _start(name: str, properties: Properties, user: str, database: str) -> dict[
         VpcSecurityGroupIds=properties.get("VPCSecurityGroups", []),
         **options,
     )
-    return _until_available(name)
+    return until_available(name)
 
 
-def _until_available(name: str) -> dict[str, Any]:
+def addressed(name: str) -> dict[str, Any]:
+    """A server that was just made, with what clients are told of it: the address of its name."""
     instance: dict[str, Any] = rds._instances[name]
+    if instance.get("_docker_container_id"):
+        instance["Endpoint"] = {**instance["Endpoint"], "Address": addresses.of(name)}
+    instance.pop("LatestRestorableTime", None)  # MiniStack then says: now
+    return instance
+
+
+def until_available(name: str) -> dict[str, Any]:
+    """Wait until a server that was just made takes connections, and give its record.
+
+    Raises:
+        ValueError: It has no container, or does not answer; it is gone then.
+    """
+    instance = addressed(name)
     if not instance.get("_docker_container_id"):
         del rds._instances[name]
         raise ValueError(f"The server {name} has no container: {postgres.why_not_started(name)}")
@@ -135,22 +149,22 @@ def _restore(name: str, properties: Properties, stack: str, logical_id: str) -> 
     if identifier := properties.get("DBSnapshotIdentifier"):
         identifier = str(identifier).split(":snapshot:")[-1]
         source = rds._snapshots.get(identifier)
-        if source is None or not _file(identifier).exists():
+        if source is None or not snapshot_file(identifier).exists():
             raise ValueError(f"DBSnapshot not found: {identifier} (Service: Rds, Status Code: 404)")
-        path = _file(identifier)
+        path = snapshot_file(identifier)
     else:
         wanted = properties["SourceDbiResourceId"]
         source = next((each for each in rds._instances.values() if each["DbiResourceId"] == wanted), None)
         if source is None or not source.get("_docker_container_id"):
             raise ValueError(f"There is no server {wanted} to restore from (Service: Rds, Status Code: 404)")
-        path = _file(f"restored-{name}")
+        path = snapshot_file(f"restored-{name}")
         postgres.dump(source, path)
         recorded.note(f"{_KIND} (point in time)", "that an earlier moment comes back: it is as now", stack, logical_id)
     # What is restored brings its own owner; its databases come with the data.
     instance = _start(name, properties, source["MasterUsername"], "")
     instance["DBName"] = source["DBName"]
     postgres.load(instance, path)
-    _set_password(instance, str(properties["MasterUserPassword"]))
+    set_password(instance, str(properties["MasterUserPassword"]))
     return instance
 
 
@@ -170,14 +184,15 @@ def _changed(update: Update) -> Update:
             return made[0], provisioners._rds_db_instance_attrs(instance)
         if made[0] == name and instance.get("_docker_container_id"):
             if now.get("MasterUserPassword") != before.get("MasterUserPassword"):
-                _set_password(instance, str(now["MasterUserPassword"]))
-            _apply_parameters(instance)
+                set_password(instance, str(now["MasterUserPassword"]))
+            apply_parameters(instance)
         return made
 
     return repaired
 
 
-def _set_password(instance: dict[str, Any], password: str) -> None:
+def set_password(instance: dict[str, Any], password: str) -> None:
+    """Give the master user a password."""
     escaped = password.replace("'", "''")
     postgres.execute(instance, f"ALTER ROLE \"{instance['MasterUsername']}\" PASSWORD '{escaped}';")
     instance["_MasterUserPassword"] = password
@@ -191,13 +206,13 @@ def _applied(update: Update) -> Update:
         for instance in rds._instances.values():
             groups = [group["DBParameterGroupName"] for group in instance["DBParameterGroups"]]
             if made[0] in groups and instance.get("_docker_container_id"):
-                _apply_parameters(instance)
+                apply_parameters(instance)
         return made
 
     return repaired
 
 
-def _apply_parameters(instance: dict[str, Any]) -> None:
+def apply_parameters(instance: dict[str, Any]) -> None:
     """Give a server what its parameter group asks for. RDS's own, such as `rds.force_ssl`, PostgreSQL does not know."""
     statements = ["ALTER SYSTEM RESET ALL;"]
     for group in instance["DBParameterGroups"]:
@@ -231,6 +246,6 @@ def _refuse_protected(name: str) -> None:
         )
 
 
-def _file(snapshot: str) -> Any:
+def snapshot_file(snapshot: str) -> Any:
     """Where the data of a snapshot are."""
     return folder() / "snapshots" / f"{snapshot}.sql.gz"

@@ -13,6 +13,7 @@ from typing import Any
 from docker import errors
 from ministack.services import rds
 
+from emulator import addresses
 from emulator.settings import LABEL, folder, port
 
 _TLS_FOLDER = "/ministack-rds-tls"
@@ -135,10 +136,10 @@ def _image(_engine: str, version: str, user: str, password: str, database: str) 
 
 
 def _run(docker: Any, _engine: str, options: dict[str, Any], tls_names: Any = (), tls_ips: Any = ()) -> Any:  # noqa: ARG001 - MiniStack's names
-    """Start a server whose certificate is for the address that it gets.
+    """Start a server whose certificate is for the addresses that it gets.
 
-    The address is what clients are told, and `verify-full` compares it with the certificate; it is known only when the
-    container runs. So the server waits for its certificate.
+    The address of its name is what clients are told, and `verify-full` compares it with the certificate; its own is
+    known only when the container runs. So the server waits for its certificate.
     """
     name = options["name"]
     _failures.pop(name, None)
@@ -164,22 +165,54 @@ def _started(docker: Any, options: dict[str, Any]) -> Any:
         f"until [ -s {_TLS_FOLDER}/server.key ]; do sleep 0.05; done; "
         f'chown -R postgres:postgres {_TLS_FOLDER} && exec docker-entrypoint.sh "$@"'
     )
-    # Clients are told the container's own address: nothing of it is published on this machine's.
+    # Nothing of it is published on this machine's own addresses.
     options |= {"user": "0:0", "entrypoint": ["sh", "-c", wait, "server"], "command": command, "ports": None}
     options["labels"] = {**options.get("labels", {}), LABEL: str(port())}
     container = docker.containers.create(**options)
     try:
         container.start()
         container.reload()
-        networks = container.attrs["NetworkSettings"]["Networks"].values()
-        addresses = [network["IPAddress"] for network in networks if network["IPAddress"]]
-        certificate, key = rds._pg_server_material(["localhost"], [*addresses, "127.0.0.1"])
-        if not container.put_archive("/", _with_access(rds._pg_tls_archive(certificate, key))):
-            raise PostgresError("Docker refused the certificate of the server")
+        identifier, own = options["labels"]["db_id"], _own_address(container)
+        _certify(container, [addresses.of(identifier), own])
+        addresses.lead(identifier, own)
     except Exception:
         container.remove(force=True, v=True)
         raise
     return container
+
+
+def move(instance: Mapping[str, Any], identifier: str) -> str:
+    """Give a server the address of another name, a certificate for it, and the name to its container.
+
+    The data stay, and so does the process: what a restart ends, the open connections, is ended.
+
+    Returns:
+        The address of the new name.
+    """
+    container = rds._get_docker().containers.get(instance["_docker_container_id"])
+    address, own = addresses.of(identifier), _own_address(container)
+    addresses.lead(instance["DBInstanceIdentifier"], None)
+    _certify(container, [address, own])
+    container.exec_run(["chown", "-R", "postgres:postgres", _TLS_FOLDER])
+    execute(
+        instance,
+        "SELECT pg_reload_conf(); SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid();",
+    )
+    container.rename(rds._rds_docker_name(identifier))
+    addresses.lead(identifier, own)
+    return address
+
+
+def _own_address(container: Any) -> str:
+    networks = container.attrs["NetworkSettings"]["Networks"].values()
+    return next(str(network["IPAddress"]) for network in networks if network["IPAddress"])
+
+
+def _certify(container: Any, its_addresses: list[str]) -> None:
+    certificate, key = rds._pg_server_material(["localhost"], [*its_addresses, "127.0.0.1"])
+    if not container.put_archive("/", _with_access(rds._pg_tls_archive(certificate, key))):
+        raise PostgresError("Docker refused the certificate of the server")
 
 
 def _with_access(archive: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The worker's command line: `python -m worker ingest | schedule | migrate | sample`."""
+"""The worker's command line: `python -m worker ingest | schedule | migrate | inspect | sample`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from runtime import logs, tracing
 from runtime.environment import SettingsError, load
 from worker import sample
 from worker.ingest import CannotRunError, run_pass
+from worker.inspection import run_inspection
 from worker.metrics import PassMetrics, publish_pass
 from worker.passes import Pass
 from worker.report import NoDisplay, ProgressBar, log_summary, print_report
@@ -48,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands.add_parser("schedule", help="passes at the times that WINDSOCK_SCHEDULE says")
     commands.add_parser("migrate", help="bring the database to this release's schema")
+    commands.add_parser("inspect", help="say what the database holds, as JSON; change nothing")
     sample.add_arguments(commands.add_parser("sample", help="write generated station files, to try Windsock with"))
     chosen = parser.parse_args(arguments)
     try:
@@ -55,16 +57,20 @@ def main(arguments: list[str] | None = None) -> int:
             return _ingest(retry_failed=chosen.retry_failed)
         if chosen.command == "schedule":
             return _schedule()
-        if chosen.command == "migrate":
-            from worker.migrate import run_migration  # noqa: PLC0415  # only this command needs Alembic, and its memory
-
-            sys.stdout.write(run_migration() + "\n")
+        if chosen.command in ("migrate", "inspect"):
+            sys.stdout.write((_migrated() if chosen.command == "migrate" else run_inspection()) + "\n")
             return DONE
         return sample.main(chosen)
     except SettingsError as error:
         return _cannot_run("wrong settings:\n  " + str(error).replace("\n", "\n  "))
     except (CannotRunError, credentials.CredentialsError) as error:
         return _cannot_run(str(error))
+
+
+def _migrated() -> str:
+    from worker.migrate import run_migration  # noqa: PLC0415  # only this command needs Alembic, and its memory
+
+    return run_migration()
 
 
 def _cannot_run(reason: str) -> int:

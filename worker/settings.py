@@ -127,3 +127,11 @@ class MigrateSettings:
         holds="the AWS Secrets Manager secret with the password to give to the role windsock_api",
         parse=str,
     )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InspectSettings:
+    """What a look into the database needs: `python -m worker inspect`, as any of the roles."""
+
+    database: DatabaseSettings = dataclasses.field(default_factory=DatabaseSettings)
+    log: LogSettings = dataclasses.field(default_factory=LogSettings)
