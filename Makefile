@@ -46,9 +46,10 @@ lint: ## check the style, the types, the playbooks, the templates and the script
 	$(BIN)/cfn-lint --include-checks I --non-zero-exit-code informational -- $(TEMPLATES)
 	sh requirements/checkov.sh
 
-docs: ## write docs/settings.md from the programs' settings
+docs: ## write docs/settings.md and docs/parameters.md from the programs and the templates
 	@sh requirements/install.sh dev
 	@$(BIN)/python -m docs.settings
+	@$(BIN)/python -m docs.parameters
 
 bench: ## measure the load and the API [ARGS=--only=api]
 	@sh requirements/install.sh dev

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from docs import settings
+from docs import parameters, settings
 from tests.conftest import PROJECT
 
 DOCUMENTS = sorted(
@@ -42,6 +42,10 @@ def _commands(document: Path) -> list[str]:
 
 def _targets() -> set[str]:
     return set(re.findall(r"^([a-z]+):.*## ", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_the_page_of_parameters_is_what_the_templates_declare() -> None:
+    assert parameters.PAGE.read_text() == parameters.page(), "run `make docs`"
 
 
 def test_the_settings_page_is_what_the_programs_declare() -> None:
