@@ -72,6 +72,26 @@ def test_targets_that_are_named_exist(document: Path) -> None:
     assert named <= _targets()
 
 
+def _playbook_calls(document: Path) -> list[str]:
+    """Each command that runs a playbook, on one line, wherever a line of the text breaks it."""
+    text = " ".join(document.read_text().split())
+    return re.findall(r"ansible-playbook ((?:playbooks/)?\w+\.yml[^`)\"']*)", text)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_playbooks_that_are_named_exist_and_know_what_they_are_given(document: Path) -> None:
+    known = "".join(path.read_text() for path in (PROJECT / "playbooks").rglob("*.yml"))
+    for path in (PROJECT / "inventory").rglob("main.yml"):
+        known += path.read_text()
+    for call in _playbook_calls(document):
+        playbook, *rest = call.split()
+        assert (PROJECT / playbook).exists(), call
+        for inventory in re.findall(r"(?:-i|--inventory) (inventory/\w+)", " ".join(rest)):
+            assert (PROJECT / inventory).exists(), call
+        for name in re.findall(r"-e (\w+)=", " ".join(rest)):
+            assert re.search(rf"\b{name}\b", known), f"{call}: no playbook reads {name}"
+
+
 def test_help_lists_every_target() -> None:
     listed = subprocess.run(["make", "help"], cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True).stdout
     assert set(re.findall(r"^ +make (\w+) ", listed, re.MULTILINE)) == _targets()
