@@ -20,7 +20,7 @@ from tests.integration.api.conftest import Served
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 WAIT_S = 30
-SCREENSHOT = PROJECT / "tests" / "artefacts" / "swagger-ui.png"
+SCREENSHOT = ARTEFACTS / "swagger-ui.png"
 SWITCHES = [
     "--headless",
     "--disable-gpu",
