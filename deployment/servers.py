@@ -121,7 +121,8 @@ def until(rds: Any, resource_id: str, done: Callable[[Server], bool], say: Say, 
         name, status = server["DBInstanceIdentifier"], server["DBInstanceStatus"]
         waited = time.monotonic() - begun
         if (line := f"{name} is {status}") != shown:
-            say(f"{line} (after {waited:.0f} s)" if shown else line)
+            if shown or status != "available":  # that nothing has to be waited for is no news
+                say(f"{line} (after {waited:.0f} s)" if shown else line)
             shown = line
         if status in _HOPELESS:
             raise RestoreError(

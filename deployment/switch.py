@@ -15,7 +15,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from deployment import stack
 from deployment.events import Say
-from deployment.restore import settle
 from deployment.servers import MOMENT_TAG, RESTORED, Found, RestoreError, Server, look, modify, name_before, tags, until
 from deployment.session import Place, explain
 from deployment.task import short_id
@@ -95,13 +94,14 @@ def check(place: Place, identifier: str) -> Found:
     return found
 
 
-def switch(place: Place, identifier: str, secret: str, ingestion: Ingestion, say: Say, deadline_s: float) -> Switched:
+def switch(place: Place, identifier: str, ingestion: Ingestion, say: Say, deadline_s: float) -> Switched:
     """Give the restored server the name. What an earlier run has done of it is not done again.
+
+    Just before it, `deployment.restore.beside` and a migration give the restored server the passwords of today.
 
     Args:
         place: The account and region.
         identifier: The name.
-        secret: The ARN of the owner's secret.
         ingestion: What stands still meanwhile.
         say: Shows a line.
         deadline_s: How long RDS may take for each renaming.
@@ -118,8 +118,6 @@ def switch(place: Place, identifier: str, secret: str, ingestion: Ingestion, say
     assert found.restored is not None
     with _standing_still(place, identifier, ingestion, say):
         _forget_manifest(place, ingestion, say)  # first: when the rest fails, this does no harm
-        if found.live is not None:
-            settle(place, found.live, found.restored, secret, say, deadline_s)
         _rename_both(place.client("rds"), found, say, deadline_s)
     return _switched(look(place.client("rds"), identifier), changed=True)
 

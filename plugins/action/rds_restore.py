@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
             required_if=[
                 ("state", "beside", ["identifier", "to", "secret"]),
                 ("state", "checked", ["identifier"]),
-                ("state", "switched", ["identifier", "secret", "ingestion"]),
+                ("state", "switched", ["identifier", "ingestion"]),
                 ("state", "discarded", ["identifier"]),
                 ("state", "url", ["definition", "before", "after"]),
             ],
@@ -92,7 +92,7 @@ def _done(place: Place, args: dict[str, Any]) -> dict[str, Any]:
         name = restore.discard(place, identifier, _say, deadline_s)
         return {"changed": bool(name), "discarded": name}
     ingestion = Ingestion(**args["ingestion"])
-    return asdict(switch.switch(place, identifier, args["secret"], ingestion, _say, deadline_s))
+    return asdict(switch.switch(place, identifier, ingestion, _say, deadline_s))
 
 
 def _foreseen(place: Place, args: dict[str, Any]) -> dict[str, Any]:
