@@ -18,7 +18,7 @@ BEFORE = "-before-"
 LONGEST_NAME = 63
 """What RDS allows."""
 MOMENT_TAG = "windsock:restored-to"
-"""On a restored server: the moment that its data are of."""
+"""The moment that a restored server's data are of: on that server, and when it has replaced another, on that one."""
 ASKED_TAG = "windsock:restore-asked-for"
 """On a restored server: what was asked for, that moment or `latest`."""
 
@@ -62,9 +62,12 @@ class Found:
         return self.live is None and self.restored is not None and bool(self.before)
 
     @property
-    def switched(self) -> bool:
-        """Whether the server that lives is a restored one, and no other waits beside it."""
-        return self.live is not None and self.restored is None and MOMENT_TAG in tags(self.live)
+    def switched_to(self) -> str:
+        """The moment that the last switch has brought back, when no other restored server waits; else empty."""
+        if self.live is None or self.restored is not None:
+            return ""
+        latest = self.before[-1] if self.before else {}
+        return tags(self.live).get(MOMENT_TAG) or tags(latest).get(MOMENT_TAG, "")
 
 
 def look(rds: Any, identifier: str) -> Found:

@@ -15,7 +15,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from deployment import stack
 from deployment.events import Say
-from deployment.servers import MOMENT_TAG, RESTORED, Found, RestoreError, Server, look, modify, name_before, tags, until
+from deployment.servers import (
+    ASKED_TAG,
+    MOMENT_TAG,
+    RESTORED,
+    Found,
+    RestoreError,
+    Server,
+    look,
+    modify,
+    name_before,
+    tags,
+    until,
+)
 from deployment.session import Place, explain
 from deployment.task import short_id
 
@@ -67,7 +79,7 @@ def check(place: Place, identifier: str) -> Found:
         RestoreError: It cannot be.
     """
     found = look(place.client("rds"), identifier)
-    if found.switched or found.half_switched:
+    if found.switched_to or found.half_switched:
         return found
     if found.restored is None:
         raise RestoreError(
@@ -110,22 +122,33 @@ def switch(place: Place, identifier: str, ingestion: Ingestion, say: Say, deadli
         RestoreError: It cannot be, or did not work; the message says what is left.
     """
     found = check(place, identifier)
-    if found.switched:
-        assert found.live is not None
+    if found.switched_to:
         say(f"{identifier} is the restored server already")
         _set_schedule(place, ingestion, say, wanted=_scheduled(place, ingestion))
-        return _switched(found, changed=False)
-    assert found.restored is not None
-    with _standing_still(place, identifier, ingestion, say):
-        _forget_manifest(place, ingestion, say)  # first: when the rest fails, this does no harm
-        _rename_both(place.client("rds"), found, say, deadline_s)
-    return _switched(look(place.client("rds"), identifier), changed=True)
+    else:
+        with _standing_still(place, identifier, ingestion, say):
+            _forget_manifest(place, ingestion, say)  # first: when the rest fails, this does no harm
+            _rename_both(place.client("rds"), found, say, deadline_s)
+    now = _marked(place.client("rds"), identifier)
+    before = now.before[-1]["DBInstanceIdentifier"] if now.before else ""
+    return Switched(identifier, now.switched_to, before, changed=not found.switched_to)
 
 
-def _switched(found: Found, *, changed: bool) -> Switched:
+def _marked(rds: Any, identifier: str) -> Found:
+    """Move the mark of a restore from the restored server to the one that it replaced.
+
+    The stack has the restored one now, and would find a tag drifted that it knows nothing of.
+    """
+    found = look(rds, identifier)
     assert found.live is not None
-    before = found.before[-1]["DBInstanceIdentifier"] if found.before else ""
-    return Switched(found.identifier, tags(found.live)[MOMENT_TAG], before, changed)
+    mark = tags(found.live).get(MOMENT_TAG)
+    if mark and found.before:
+        rds.add_tags_to_resource(
+            ResourceName=found.before[-1]["DBInstanceArn"], Tags=[{"Key": MOMENT_TAG, "Value": mark}]
+        )
+        rds.remove_tags_from_resource(ResourceName=found.live["DBInstanceArn"], TagKeys=[MOMENT_TAG, ASKED_TAG])
+        return look(rds, identifier)
+    return found
 
 
 def _rename_both(rds: Any, found: Found, say: Say, deadline_s: float) -> None:

@@ -100,10 +100,11 @@ def _foreseen(place: Place, args: dict[str, Any]) -> dict[str, Any]:
         return {"changed": restore.foreseen(place, args["identifier"], args["to"])}
     if args["state"] == "discarded":
         return {"changed": look(place.client("rds"), args["identifier"]).restored is not None}
-    return {"changed": not switch.check(place, args["identifier"]).switched}
+    return {"changed": not switch.check(place, args["identifier"]).switched_to}
 
 
 def _checked(place: Place, identifier: str) -> dict[str, Any]:
     found = switch.check(place, identifier)
-    moment = tags(found.restored)[MOMENT_TAG] if found.restored else ""
-    return {"changed": False, "switched": found.switched, "half_switched": found.half_switched, "moment": moment}
+    # Nothing of the restored server is to be looked at before a switch that has begun, or is done.
+    begun = bool(found.switched_to) or found.half_switched
+    return {"changed": False, "begun": begun, "moment": "" if begun else tags(found.restored or {})[MOMENT_TAG]}
