@@ -50,6 +50,22 @@ def server_names(rehearsal: Rehearsal) -> list[str]:
     return sorted(each["DBInstanceIdentifier"] for each in described)
 
 
+def test_what_cannot_be_restored_is_said_and_nothing_is_changed(deployed: Rehearsal) -> None:
+    for options, said in (
+        (["-e", "to=yesterday"], "to is 'yesterday': it must be a time with its zone"),
+        (["-e", "switch=windsock-production"], f"the name of this deployment is {PREFIX}"),
+        (["-e", f"switch={PREFIX}"], "restore first, with -e to="),
+        ([], "-e to=latest"),
+    ):
+        played = deployed.play(PLAYBOOK, *options)
+        assert played.code != 0
+        assert said in played.text
+        assert played.counted("changed") == 0
+    foreseen = deployed.play(PLAYBOOK, "--check", "-e", "to=latest")
+    assert (foreseen.code, foreseen.counted("changed")) == (0, 1), foreseen.text
+    assert len(server_names(deployed)) == 1
+
+
 def test_a_moment_is_restored_beside_and_then_takes_the_place_of_what_lives(
     deployed: Rehearsal, tmp_path: Path
 ) -> None:
@@ -70,10 +86,6 @@ def test_a_moment_is_restored_beside_and_then_takes_the_place_of_what_lives(
     deployed.fire_schedule()
     assert eventually(lambda: stations(deployed) == {before + 1}, 120)
 
-    refused = deployed.play(PLAYBOOK, "-e", "switch=windsock-production")
-    assert refused.code != 0
-    assert f"the name of this deployment is {PREFIX}" in refused.text
-
     switched = deployed.play(PLAYBOOK, "-e", f"switch={PREFIX}")
     assert switched.code == 0, switched.text
     assert ["stations", str(before + 1), str(before), "*"] in [line.split() for line in switched.text.splitlines()]
@@ -90,6 +102,10 @@ def test_a_moment_is_restored_beside_and_then_takes_the_place_of_what_lives(
     # The file is still there, and the next look finds that the data lack it.
     deployed.fire_schedule()
     assert eventually(lambda: stations(deployed) == {before + 1}, 120)
+
+    discarded = deployed.play(PLAYBOOK, "-e", "discard=true")
+    assert (discarded.code, discarded.counted("changed")) == (0, 0), discarded.text
+    assert "nothing to delete" in discarded.text
 
     # As the playbook says that it is done.
     rds = deployed.place.client("rds")
