@@ -64,6 +64,7 @@ def _create(logical_id: str, properties: Properties, stack: str) -> Made:
     instance.update(provisioners._rds_db_instance_fields(properties))
     instance["StorageEncrypted"] = boolean(properties.get("StorageEncrypted", False))
     instance["TagList"] = [{"Key": tag["Key"], "Value": str(tag["Value"])} for tag in properties.get("Tags", [])]
+    rds._tags[instance["DBInstanceArn"]] = instance["TagList"]
     apply_parameters(instance)
     for key, not_proved in _NOT_ACTED_OUT.items():
         if str(properties.get(key, "false")).lower() not in ("false", "0"):

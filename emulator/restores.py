@@ -141,7 +141,7 @@ def _backups(p: dict[str, Any]) -> Any:
 
 
 def _modified(modify: Action) -> Action:
-    """A password that the server then has, and a name that its address follows: MiniStack only writes them down."""
+    """A password that the server then has, a name that its address follows, and what MiniStack forgets."""
 
     def repaired(p: dict[str, Any]) -> Any:
         instance = rds._resolve_instance(rds._p(p, "DBInstanceIdentifier"))
@@ -155,6 +155,9 @@ def _modified(modify: Action) -> Action:
             return rds._error("DBInstanceAlreadyExists", f"DB instance {name} already exists", 400)
         if password := rds._p(p, "MasterUserPassword"):
             set_password(instance, password)
+        if shown := rds._p(p, "EnablePerformanceInsights"):
+            instance["PerformanceInsightsEnabled"] = shown == "true"
+            instance["PerformanceInsightsRetentionPeriod"] = int(rds._p(p, "PerformanceInsightsRetentionPeriod") or 7)
         answer = modify({key: value for key, value in p.items() if key != "MasterUserPassword"})
         if name and rds._p(p, "ApplyImmediately") == "true":
             instance["DBInstanceStatus"] = "renaming"

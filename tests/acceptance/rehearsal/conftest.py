@@ -5,11 +5,22 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.acceptance.rehearsal.rehearsal import Rehearsal
 from tests.conftest import ARTEFACTS
+
+_LAST = "test_a_deployment_is_deleted_and_its_data_are_kept"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What deletes the deployment comes last: the tests of every file here go on with the same one."""
+    ours = [index for index, item in enumerate(items) if item.path.parent == Path(__file__).parent]
+    in_order = sorted((items[index] for index in ours), key=lambda item: item.name == _LAST)
+    for index, item in zip(ours, in_order, strict=True):
+        items[index] = item
 
 
 @pytest.fixture(scope="session")
