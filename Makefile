@@ -10,9 +10,9 @@ TOOLS := $(if $(filter local,$(PLACE)),local,deploy)
 export LC_ALL := C.UTF-8
 export PYTHON SOURCE
 
-SCRIPTS := $(wildcard requirements/*.sh) .ci/run .ci/docker .ci/base-images/postgres-entrypoint \
+SCRIPTS := $(wildcard requirements/*.sh) cloudformation/buildspecs/vault-password .ci/run .ci/docker .ci/base-images/postgres-entrypoint \
            $(wildcard compose/scripts/*)
-DOCKERFILES := compose/Dockerfile .ci/base-images/Dockerfile
+DOCKERFILES := compose/Dockerfile .ci/base-images/Dockerfile tests/acceptance/rehearsal/codebuild/Dockerfile
 TEMPLATES := $(wildcard cloudformation/*.yaml)
 
 help: ## list the targets

@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.acceptance.rehearsal.rehearsal import Rehearsal
 from tests.conftest import ARTEFACTS
 
+_FIRST = "test_rehearsal.py"
 _LAST = "test_a_deployment_is_deleted_and_its_data_are_kept"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What deletes the deployment comes last: the tests of every file here go on with the same one."""
+    """What deploys comes first, what deletes last: the tests of every file here go on with the same deployment."""
     ours = [index for index, item in enumerate(items) if item.path.parent == Path(__file__).parent]
-    in_order = sorted((items[index] for index in ours), key=lambda item: item.name == _LAST)
+    in_order = sorted((items[index] for index in ours), key=lambda item: (item.name == _LAST, item.path.name != _FIRST))
     for index, item in zip(ours, in_order, strict=True):
         items[index] = item
 
@@ -35,6 +37,17 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     started.stop()
     ARTEFACTS.mkdir(exist_ok=True)
     (ARTEFACTS / "rehearsal.txt").write_text(_summary(started), encoding="utf-8")
+
+
+@pytest.fixture
+def deployed(rehearsal: Rehearsal) -> Rehearsal:
+    """With everything deployed: by the tests before, or now, where a file is run alone."""
+    try:
+        rehearsal.outputs("api")
+    except ClientError:
+        played = rehearsal.play("site.yml")
+        assert played.code == 0, played.text
+    return rehearsal
 
 
 def _summary(rehearsal: Rehearsal) -> str:
