@@ -28,7 +28,8 @@ down: ## stop what `make up` started [PURGE=1 removes its data too, never the so
 
 test: ## run the tests and show their coverage [ARGS=tests/unit]
 	@sh requirements/install.sh dev
-	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --durations=20 \
+	    --numprocesses=auto --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder $(ARGS)
 
 rehearse: ## deploy to an emulated AWS on this machine, release, destroy; says what that does not prove [ARGS=-x]
 	@sh requirements/install.sh dev
@@ -46,9 +47,10 @@ lint: ## check the style, the types, the playbooks, the templates and the script
 	$(BIN)/cfn-lint --include-checks I --non-zero-exit-code informational -- $(TEMPLATES)
 	sh requirements/checkov.sh
 
-docs: ## write docs/settings.md from the programs' settings
+docs: ## write docs/settings.md and docs/parameters.md from the programs and the templates
 	@sh requirements/install.sh dev
 	@$(BIN)/python -m docs.settings
+	@$(BIN)/python -m docs.parameters
 
 bench: ## measure the load and the API [ARGS=--only=api]
 	@sh requirements/install.sh dev

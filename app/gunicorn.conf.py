@@ -1,7 +1,6 @@
 """gunicorn's configuration, from the API's settings: gunicorn --config app/gunicorn.conf.py "app:create_app()"."""
 
 import socket
-import struct
 import sys
 from pathlib import Path
 
@@ -40,7 +39,5 @@ def on_starting(server):
 
 
 def post_worker_init(worker):
-    """Give up a client that takes nothing of its response: connections inherit this from the listening sockets."""
-    for listener in worker.sockets:
-        timeout = struct.pack("ll", _settings.stalled_timeout_s, 0)
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+    """Give up a client that takes nothing of its response."""
+    worker.stalled_timeout_s = _settings.stalled_timeout_s

@@ -17,11 +17,12 @@ from database.revisions import known_revisions
 
 blueprint = Blueprint("Health", __name__, url_prefix="/health", description="For load balancers and supervisors")
 
-_EXAMPLE = {"status": "live", "version": "0.1.0", "revision": "5ded7a0f1b8c"}
+_LIVE = {"status": "live", "version": "0.1.0", "revision": "5ded7a0f1b8c"}
+_READY = {**_LIVE, "status": "ready", "schema": "0002"}
 
 
 @blueprint.route("/live")
-@blueprint.response(200, Health, description="The process answers", example=_EXAMPLE)
+@blueprint.response(200, Health, description="The process answers", example=_LIVE)
 @problems()
 def live() -> Response:
     """The process is up
@@ -32,7 +33,7 @@ def live() -> Response:
 
 
 @blueprint.route("/ready")
-@blueprint.response(200, Health, description="Requests can be answered")
+@blueprint.response(200, Health, description="Requests can be answered", example=_READY)
 @problems(503)
 def ready() -> Response:
     """The database is reachable and migrated
@@ -48,7 +49,7 @@ def ready() -> Response:
         raise UnavailableError(
             f"The database is at revision {revision or 'none'}, older than this release needs. Run the migrations."
         )
-    return _health("ready")
+    return _health("ready", schema=revision)
 
 
 @functools.cache
@@ -56,8 +57,8 @@ def _outdated() -> frozenset[str]:
     return frozenset(known_revisions()[1:])
 
 
-def _health(status: str) -> Response:
+def _health(status: str, **more: str) -> Response:
     revision = state().settings.revision
-    response = json_response({"status": status, "version": runtime.__version__, "revision": revision})
+    response = json_response({"status": status, "version": runtime.__version__, "revision": revision, **more})
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -192,6 +192,9 @@ class Health(ma.Schema):
     status = _text("`live` or `ready`", "ready")
     version = _text("The release", "0.1.0")
     revision = _text("The commit that it was built from", "5ded7a0f1b8c")
+    schema = fields.String(
+        metadata={"description": "The revision of the database's schema; with `ready` only", "example": "0002"}
+    )
 
 
 def page_of(item: type[ma.Schema]) -> type[ma.Schema]:

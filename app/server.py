@@ -30,6 +30,18 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
                 self.accept(listener)
             listener.close()
 
+    stalled_timeout_s: float
+    """After so many seconds in which it takes no piece of its response, a client is given up."""
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request, to a client that takes the answer.
+
+        Waited for by Python, and not by the kernel (`SO_SNDTIMEO`): where memory for sockets is short, as it is in a
+        container close to its limit, Linux waits for memory, and forgets the time.
+        """
+        conn.sock.settimeout(self.stalled_timeout_s)
+        return super().handle_request(req, conn)
+
     def handle(self, conn: Any) -> Any:
         """Answer a request, and those that follow on the same connection while nobody else waits for the thread.
 

@@ -57,13 +57,13 @@ class Outcome:
 
 def parameters(client: Any, name: str) -> dict[str, str]:
     """The parameters that a stack has now; none where there is no such stack."""
-    described = _described(client, name) or {}
+    described = described_stack(client, name) or {}
     return {item["ParameterKey"]: item["ParameterValue"] for item in described.get("Parameters", [])}
 
 
 def outputs(client: Any, name: str) -> dict[str, str] | None:
     """The outputs of a stack that can be used, or None where there is none."""
-    described = _described(client, name)
+    described = described_stack(client, name)
     if described is None or described["StackStatus"] == "REVIEW_IN_PROGRESS":
         return None
     return _outputs(described)
@@ -86,7 +86,7 @@ def deploy(
     Raises:
         StackError: It cannot be changed now, data would be lost, or the change failed and was taken back.
     """
-    described = _described(client, wanted.name)
+    described = described_stack(client, wanted.name)
     _refuse_unusable(client, wanted.name, described)
     new = described is None or described["StackStatus"] == "REVIEW_IN_PROGRESS"
     if described and not new and _same(client, described, wanted):
@@ -117,7 +117,7 @@ def plan(client: Any, wanted: Wanted) -> Outcome:
     Raises:
         StackError: It cannot be changed now.
     """
-    described = _described(client, wanted.name)
+    described = described_stack(client, wanted.name)
     _refuse_unusable(client, wanted.name, described)
     if described is None or described["StackStatus"] == "REVIEW_IN_PROGRESS":
         return Outcome({}, changes.of_new_stack(wanted.resources), made=False)
@@ -138,7 +138,7 @@ def change_parameters(client: Any, name: str, values: Mapping[str, str], say: Sa
     Raises:
         StackError: It cannot be changed now, or the change failed and was taken back.
     """
-    described = _described(client, name)
+    described = described_stack(client, name)
     if described is None or described["StackStatus"] not in USABLE:
         return False
     current = parameters(client, name)
@@ -161,7 +161,7 @@ def delete(client: Any, name: str, say: Say) -> bool:
     Raises:
         StackError: Something of it could not be deleted.
     """
-    described = _described(client, name)
+    described = described_stack(client, name)
     if described is None:
         return False
     follower = Follower(client, described["StackId"], say)
@@ -172,7 +172,8 @@ def delete(client: Any, name: str, say: Say) -> bool:
     return True
 
 
-def _described(client: Any, name: str) -> dict[str, Any] | None:
+def described_stack(client: Any, name: str) -> dict[str, Any] | None:
+    """What CloudFormation says of a stack, or None where there is none."""
     try:
         stack: dict[str, Any] = client.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
@@ -209,7 +210,7 @@ def _refuse_unusable(client: Any, name: str, described: Mapping[str, Any] | None
 
 def remove_if_never_made(client: Any, name: str, say: Say) -> None:
     """Delete a stack whose creation failed: it has nothing that works. What holds data is kept by its policy."""
-    described = _described(client, name)
+    described = described_stack(client, name)
     if described and described["StackStatus"] in _NEVER_MADE:
         say(f"is {described['StackStatus']}: what is left of it is deleted")
         delete(client, name, say)

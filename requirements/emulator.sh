@@ -5,6 +5,11 @@
 #     sh requirements/emulator.sh
 set -eu
 cd "$(dirname "$0")/.."
+# Tests that run at the same time would spoil each other's installation.
+if [ -z "${EMULATOR_LOCKED:-}" ] && command -v flock > /dev/null; then
+    mkdir -p .tools
+    EMULATOR_LOCKED=1 exec flock .tools/emulator.lock sh requirements/emulator.sh
+fi
 lock=requirements/emulator.txt
 tools=.tools/emulator
 wanted="$PWD $(cksum < "$lock")"

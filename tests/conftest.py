@@ -30,11 +30,44 @@ from database.settings import DatabaseSettings
 from runtime.environment import load
 
 PROJECT = Path(__file__).parent.parent
+ARTEFACTS = PROJECT / "tests" / "artefacts"
+"""What tests leave for people to look at."""
 # A machine that is busy must not fail a test: no example has a deadline.
 hypothesis.settings.register_profile("windsock", deadline=None)
 hypothesis.settings.load_profile("windsock")
 
 PASSWORDS = {roles.OWNER: "owner's", roles.WORKER: "worker's", roles.API: "api's"}
+
+
+# What shares containers, images or an emulator is run by one process, however many there are; all else file by file.
+TOGETHER = {
+    "tests/acceptance/compose": "compose",
+    "tests/acceptance/rehearsal": "rehearsal",
+    "tests/integration/deployment": "emulator",
+    "tests/integration/emulator": "emulator",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests belong together, for those who run them in several processes (pytest-xdist)."""
+    for item in items:
+        file = item.path.relative_to(PROJECT).as_posix()
+        group = next((group for folder, group in TOGETHER.items() if file.startswith(f"{folder}/")), file)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Forget what an earlier run has said of its rehearsal."""
+    if not hasattr(session.config, "workerinput"):
+        (ARTEFACTS / "rehearsal.txt").unlink(missing_ok=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what a rehearsal says at its end, by whichever process it was run."""
+    said = ARTEFACTS / "rehearsal.txt"
+    if said.exists():
+        terminalreporter.section("the rehearsal")
+        terminalreporter.write_line(said.read_text(encoding="utf-8"))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,14 +28,15 @@ _FIGURES = {
     "files": (source_file, func.count(source_file.c.uri.distinct())),
     "last_ingestion": (ingestion, func.max(ingestion.c.finished_at)),
 }
+_SIZE = sqlalchemy.text("SELECT pg_database_size(current_database())")
 
 
 def run_inspection() -> str:
     """What the database holds, as one line of JSON.
 
     Its keys are `revision`, `stations`, `observations`, `statistics` (station-years), `first_date`, `last_date`,
-    `last_year`, `files` (those that some pass has tried) and `last_ingestion` (when the last pass ended, UTC). A value
-    is null where there is nothing, and where there is no such table.
+    `last_year`, `files` (those that some pass has tried), `last_ingestion` (when the last pass ended, UTC) and `bytes`
+    (on the disk). A value is null where there is nothing, and where there is no such table.
 
     Raises:
         SettingsError: a setting is missing or wrong.
@@ -61,7 +62,9 @@ def contents(engine: Engine) -> dict[str, Value]:
         columns = [each.label(name) for name, each in asked.items()]
         found = connection.execute(select(*columns)).mappings().one() if columns else {}
         figures = {name: _plain(found.get(name)) for name in _FIGURES}
-        return {"revision": _revision(connection) if "alembic_version" in tables else None, **figures}
+        revision = _revision(connection) if "alembic_version" in tables else None
+        size: int = connection.execute(_SIZE).scalar_one()
+        return {"revision": revision, **figures, "bytes": size}
 
 
 def _one(figure: sqlalchemy.ColumnElement[int], table: sqlalchemy.Table) -> ScalarSelect[int]:

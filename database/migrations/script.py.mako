@@ -13,6 +13,9 @@ down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
 
+# Whether the release before works with what this leaves: False where something is taken away. docs/upgrading.md
+works_with_the_release_before = False
+
 
 def upgrade() -> None:
     ${upgrades if upgrades else "pass"}

@@ -72,6 +72,25 @@ class Place:
         )
         return Run(result.returncode, result.stdout)
 
+    def play(self, playbook: str, **settings: object) -> Run:
+        """Run a playbook of the project in what `make up` has installed, with settings for this run."""
+        variables = {"api_port": self.api_port, "database_port": self.database_port, **settings}
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+        result = subprocess.run(
+            [
+                *(*self.prefix, self.folder / ".venv" / "bin" / "ansible-playbook", playbook),
+                *("--inventory", "inventory/local", "--extra-vars", json.dumps(variables)),
+            ],
+            cwd=self.folder,
+            env={**ours, "SOURCE": "", "LC_ALL": "C.UTF-8", **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=280,
+        )
+        return Run(result.returncode, result.stdout)
+
     def get(self, path: str) -> Any:
         """What the API answers."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.api_port}{path}", timeout=10) as response:

@@ -109,6 +109,39 @@ def test_a_second_run_changes_nothing(place: Place) -> None:
 
 
 @pytest.mark.usefixtures("first")
+def test_its_state_fits_on_one_screen(place: Place, source: Path) -> None:
+    status = place.play("playbooks/status.yml")
+    assert (status.status, status.recap("changed")) == (0, 0), status.output
+    for said in (
+        "api running, database running, worker running",
+        f"{place.total():,} days of {STATIONS} stations, {FIRST_YEAR}-",
+        "Answers      ready, version",
+        "Last pass    succeeded",
+        f"From         {source}",
+        f"Address      http://127.0.0.1:{place.api_port}",
+    ):
+        assert said in status.output
+
+
+@pytest.mark.usefixtures("first")
+def test_files_are_put_into_the_source_and_loaded_at_once(place: Place, source: Path, tmp_path: Path) -> None:
+    before = place.total()
+    (tmp_path / "USC00999999.txt").write_text("20200101\t   10\t  -10\t    0\nnonsense\n")
+    done = place.play("playbooks/ingest.yml", upload=str(tmp_path))
+    assert done.status == 0, done.output
+    assert "1 files loaded" in done.output
+    assert "1 days new, 0 revised, 1 lines rejected" in done.output
+    assert place.total() == before + 1
+    again = place.play("playbooks/ingest.yml", upload=str(tmp_path))
+    assert (again.status, again.recap("changed")) == (0, 0), again.output
+    refused = place.play("playbooks/ingest.yml", upload=str(tmp_path / "none"))
+    assert refused.status != 0
+    assert "there is no such folder" in refused.output
+    # As it was for the tests that follow: what is gone from the source stays in the database.
+    (source / "USC00999999.txt").unlink()
+
+
+@pytest.mark.usefixtures("first")
 def test_check_mode_leaves_a_running_place_alone(place: Place) -> None:
     running = place.pids()
     checked = place.make("up", settings={"api_threads": 3}, check=True)

@@ -42,7 +42,7 @@ def test_an_empty_database(database: Database) -> None:
     assert found.pop("revision") == newest_revision()
     assert found == {
         "stations": 0, "observations": 0, "statistics": 0, "first_date": None, "last_date": None, "last_year": None,
-        "files": 0, "last_ingestion": None,
+        "files": 0, "last_ingestion": None, "bytes": found["bytes"],
     }  # fmt: skip
 
 
@@ -55,8 +55,9 @@ def test_what_was_loaded_is_counted_by_every_role(database: Database, tmp_path: 
     assert found == {
         "revision": newest_revision(), "stations": 2, "observations": 2 * 2 * 336, "statistics": 4,
         "first_date": "1990-01-01", "last_date": "1991-12-28", "last_year": 1991, "files": 2,
-        "last_ingestion": found["last_ingestion"],
+        "last_ingestion": found["last_ingestion"], "bytes": found["bytes"],
     }  # fmt: skip
+    assert found["bytes"] > 1_000_000
     (finished,) = database.rows("SELECT finished_at FROM ingestion WHERE id = %s", done.id)
     assert found["last_ingestion"] == finished[0].isoformat(timespec="seconds")  # type: ignore[attr-defined]
 
@@ -69,7 +70,9 @@ def test_what_is_not_there_is_null(database: Database) -> None:
     with psycopg.connect(database.url(), autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
-    assert set(answer(database).values()) == {None}
+    found = answer(database)
+    assert found.pop("bytes") > 0
+    assert set(found.values()) == {None}
 
 
 def test_a_database_that_does_not_answer_is_said_without_its_password(database: Database) -> None:

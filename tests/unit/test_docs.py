@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from docs import settings
+from docs import parameters, settings
 from tests.conftest import PROJECT
 
 DOCUMENTS = sorted(
@@ -44,6 +44,10 @@ def _targets() -> set[str]:
     return set(re.findall(r"^([a-z]+):.*## ", (PROJECT / "Makefile").read_text(), re.MULTILINE))
 
 
+def test_the_page_of_parameters_is_what_the_templates_declare() -> None:
+    assert parameters.PAGE.read_text() == parameters.page(), "run `make docs`"
+
+
 def test_the_settings_page_is_what_the_programs_declare() -> None:
     assert settings.PAGE.read_text() == settings.page(), "run `make docs`"
 
@@ -66,6 +70,26 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_targets_that_are_named_exist(document: Path) -> None:
     named = set(re.findall(r"`(?:[A-Z]+=\S+ )?make ([a-z]+)", document.read_text()))
     assert named <= _targets()
+
+
+def _playbook_calls(document: Path) -> list[str]:
+    """Each command that runs a playbook, on one line, wherever a line of the text breaks it."""
+    text = " ".join(document.read_text().split())
+    return re.findall(r"ansible-playbook ((?:playbooks/)?\w+\.yml[^`)\"']*)", text)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_playbooks_that_are_named_exist_and_know_what_they_are_given(document: Path) -> None:
+    known = "".join(path.read_text() for path in (PROJECT / "playbooks").rglob("*.yml"))
+    for path in (PROJECT / "inventory").rglob("main.yml"):
+        known += path.read_text()
+    for call in _playbook_calls(document):
+        playbook, *rest = call.split()
+        assert (PROJECT / playbook).exists(), call
+        for inventory in re.findall(r"(?:-i|--inventory) (inventory/\w+)", " ".join(rest)):
+            assert (PROJECT / inventory).exists(), call
+        for name in re.findall(r"-e (\w+)=", " ".join(rest)):
+            assert re.search(rf"\b{name}\b", known), f"{call}: no playbook reads {name}"
 
 
 def test_help_lists_every_target() -> None:

@@ -12,6 +12,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+works_with_the_release_before = True  # it only allows one more value
+
 
 def upgrade() -> None:
     name = op.f("ingestion_trigger_check")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.rehearsal.rehearsal import Rehearsal
+from tests.conftest import ARTEFACTS
 
-_done: list[Rehearsal] = []
 _LAST = "test_a_deployment_is_deleted_and_its_data_are_kept"
 
 
@@ -30,24 +30,24 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
         pytest.skip("no Docker daemon answers")
     started = Rehearsal(tmp_path_factory.mktemp("rehearsal"))
     started.start()
-    _done.append(started)
     yield started
     started.write_down()
     started.stop()
+    ARTEFACTS.mkdir(exist_ok=True)
+    (ARTEFACTS / "rehearsal.txt").write_text(_summary(started), encoding="utf-8")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what ran for real, how long it took, and what was only written down."""
-    for rehearsal in _done:
-        terminalreporter.section("the rehearsal")
-        terminalreporter.write_line(
-            "For real, in containers: the database, the migrations, the API, the worker; docker push;"
-        )
-        terminalreporter.write_line(
-            "HTTP through CloudFront's and the load balancer's rules; the functions, as processes."
-        )
-        for what, seconds in sorted(rehearsal.stopwatch, key=lambda entry: -entry[1]):
-            terminalreporter.write_line(f"  {seconds:6.0f} s  {what}")
-        terminalreporter.write_line("Only written down, and so not proved (docs/verification.md says how else it is):")
-        for entry in rehearsal.written_down:
-            terminalreporter.write_line(f"  {entry['kind']:<45} {entry['not_proved']}")
+def _summary(rehearsal: Rehearsal) -> str:
+    """What ran for real, how long it took, and what was only written down."""
+    return "\n".join(
+        [
+            "For real, in containers: the database, the migrations, the API, the worker; docker push;",
+            "HTTP through CloudFront's and the load balancer's rules; the functions, as processes.",
+            *(
+                f"  {seconds:6.0f} s  {what}"
+                for what, seconds in sorted(rehearsal.stopwatch, key=lambda each: -each[1])
+            ),
+            "Only written down, and so not proved (docs/verification.md says how else it is):",
+            *(f"  {entry['kind']:<45} {entry['not_proved']}" for entry in rehearsal.written_down),
+        ]
+    )

@@ -126,6 +126,29 @@ class Rehearsal:
             shutil.rmtree(self.folder / name)
             shutil.copytree(PROJECT / name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
 
+    def commit_without(self, path: str) -> str:
+        """A commit of the copy, on no branch, that is its newest without a file."""
+        index = {**os.environ, "GIT_INDEX_FILE": str(self.folder / ".git" / "another-index")}
+
+        def git(*words: str) -> str:
+            done = subprocess.run(
+                ["git", *words], cwd=self.folder, env=index, check=True, capture_output=True, text=True
+            )
+            return done.stdout.strip()
+
+        git("read-tree", "HEAD")
+        git("rm", "--cached", "--quiet", path)
+        person = ("-c", "user.name=Rehearsal", "-c", "user.email=rehearsal@example.org")
+        return git(*person, "commit-tree", git("write-tree"), "-p", "HEAD", "-m", "Before")[:12]
+
+    def tag_images(self, tag: str, other: str) -> None:
+        """Give the images of a release a second tag, as if they were of another commit."""
+        for output in ("ApiRepositoryUri", "WorkerRepositoryUri"):
+            repository = self.outputs("registry")[output].partition("/")[2]
+            ecr = self.place.client("ecr")
+            [found] = ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageTag": tag}])["images"]
+            ecr.put_image(repositoryName=repository, imageManifest=found["imageManifest"], imageTag=other)
+
     def revision(self) -> str:
         """The commit that the API says it was built from."""
         return str(get(f"{self.url}/health/live").json()["revision"])

@@ -17,6 +17,8 @@ from worker.sample import write_sample
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
 STATIONS = 3
+SOON = ("-e", "release_deadline_minutes=1")
+"""For a release that is known to fail: how long it is waited for is not what the test is about."""
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,23 @@ def test_a_second_run_changes_nothing(rehearsal: Rehearsal) -> None:
     assert (played.code, played.counted("changed")) == (0, 0), played.text
 
 
+def test_how_it_is_fits_on_one_screen(rehearsal: Rehearsal) -> None:
+    played = rehearsal.play("playbooks/status.yml")
+    assert (played.code, played.counted("changed")) == (0, 0), played.text
+    for said in (
+        "ingestion, api, pipeline: all as they should be",
+        "API          2 of 2 tasks run",
+        f"Image        {rehearsal.revision()}",
+        "available, db.t4g.small in 1 zone",
+        "Backup       any moment of the last 7 days, until ",
+        "Last pass    none yet",
+        "06:00 UTC",
+        "Alarms       none is on",
+        f"Address      {rehearsal.url}",
+    ):
+        assert said in played.text, said
+
+
 def test_the_schedule_has_new_files_loaded_and_calculated(rehearsal: Rehearsal, files: list[Path]) -> None:
     for path in files:
         put(rehearsal, path)
@@ -88,6 +107,20 @@ def test_when_nothing_is_new_nothing_is_started(rehearsal: Rehearsal) -> None:
     assert "FunctionError" not in answer, answer["Payload"].read()
     rehearsal.fire_schedule()
     assert not eventually(lambda: tasks_started(rehearsal) != before, 10)
+
+
+def test_a_folder_is_uploaded_and_loaded_at_once(rehearsal: Rehearsal, tmp_path: Path) -> None:
+    (tmp_path / "USC00999999.txt").write_text("20200101\t   10\t  -10\t    0\nnonsense\n", encoding="utf-8")
+    played = rehearsal.play("playbooks/ingest.yml", "-e", f"upload={tmp_path}")
+    assert played.code == 0, played.text
+    assert "1 files loaded" in played.text
+    assert "1 days new, 0 revised, 1 lines rejected" in played.text
+    shown = rehearsal.play("playbooks/logs.yml", "-e", "of=worker", "-e", "since=5m")
+    assert shown.code == 0, shown.text
+    assert "USC00999999.txt" in shown.text
+    # As it was for the tests that follow: what is gone from the bucket stays in the database.
+    bucket = rehearsal.outputs("storage")["WeatherBucketName"]
+    rehearsal.place.client("s3").delete_object(Bucket=bucket, Key="USC00999999.txt")
 
 
 def test_a_file_that_is_no_weather_raises_an_alarm_that_reaches_who_is_told(
@@ -126,11 +159,42 @@ def test_a_release_loses_no_request(rehearsal: Rehearsal) -> None:
     assert get(f"{rehearsal.url}/health/live").json()["new"] is True
 
 
+def test_back_to_the_release_before_without_a_build_and_without_a_lost_request(rehearsal: Rehearsal) -> None:
+    before = rehearsal.revision()
+    with under_load(rehearsal.url) as load:
+        played = rehearsal.play("playbooks/rollback.yml")
+        assert played.code == 0, played.text
+    assert f"Back from {before} to {rehearsal.revision()}" in played.text
+    assert "building" not in played.text
+    assert load.failed == []
+    assert "new" not in get(f"{rehearsal.url}/health/live").json()
+    nothing_older = rehearsal.play("playbooks/rollback.yml")
+    assert nothing_older.code != 0
+    assert f"There is no release before {rehearsal.revision()}" in nothing_older.text
+
+
+def test_a_migration_that_cannot_be_gone_back_over_stands_in_the_way(rehearsal: Rehearsal) -> None:
+    before = rehearsal.revision()
+    migration = "database/migrations/versions/0002_event_trigger.py"
+    known = "works_with_the_release_before = True"
+    rehearsal.change(migration, known, known.replace("True", "False"))
+    # A release of before that migration was there: its commit knows the first only.
+    old = rehearsal.commit_without(migration)
+    rehearsal.tag_images(before, old)
+    played = rehearsal.play("playbooks/rollback.yml", "-e", f"to={old}")
+    assert played.code != 0
+    assert "0002_event_trigger: A pass may have been started by an event" in played.text
+    assert rehearsal.revision() == before
+    rehearsal.restore()
+
+
 def test_a_release_that_never_gets_healthy_leaves_the_old_one_answering(rehearsal: Rehearsal) -> None:
     before = rehearsal.revision()
-    rehearsal.change("app/health.py", 'return _health("ready")', 'raise UnavailableError("never ready")')
+    rehearsal.change(
+        "app/health.py", 'return _health("ready", schema=revision)', 'raise UnavailableError("never ready")'
+    )
     with under_load(rehearsal.url) as load:
-        played = rehearsal.play("playbooks/release.yml")
+        played = rehearsal.play("playbooks/release.yml", *SOON)
     assert played.code != 0
     assert "healthy" in played.text
     assert before in played.text
@@ -142,7 +206,7 @@ def test_a_release_that_never_gets_healthy_leaves_the_old_one_answering(rehearsa
 def test_an_image_that_does_not_start_leaves_the_old_one_answering(rehearsal: Rehearsal) -> None:
     before = rehearsal.revision()
     rehearsal.change("app/gunicorn.conf.py", "import socket\n", "raise SystemExit('no such thing')\n")
-    played = rehearsal.play("playbooks/release.yml")
+    played = rehearsal.play("playbooks/release.yml", *SOON)
     assert played.code != 0
     assert "no such thing" in played.text
     assert rehearsal.revision() == before
@@ -150,13 +214,13 @@ def test_an_image_that_does_not_start_leaves_the_old_one_answering(rehearsal: Re
 
 
 def test_a_migration_that_fails_leaves_the_old_one_answering(rehearsal: Rehearsal) -> None:
-    before = rehearsal.revision()
+    before, stations = rehearsal.revision(), get(f"{rehearsal.url}/api/stations").json()["pagination"]
     rehearsal.change("worker/__main__.py", "from __future__ import annotations", BROKEN_MIGRATION)
     played = rehearsal.play("playbooks/release.yml")
     assert played.code != 0
     assert "the column is in use" in played.text
     assert rehearsal.revision() == before
-    assert get(f"{rehearsal.url}/api/stations").json()["pagination"]["total_items"] == STATIONS
+    assert get(f"{rehearsal.url}/api/stations").json()["pagination"] == stations
     rehearsal.restore()
 
 

@@ -15,12 +15,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.conftest import PROJECT
+from tests.conftest import ARTEFACTS
 from tests.integration.api.conftest import Served
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 WAIT_S = 30
-SCREENSHOT = PROJECT / "tests" / "artefacts" / "swagger-ui.png"
+SCREENSHOT = ARTEFACTS / "swagger-ui.png"
 SWITCHES = [
     "--headless",
     "--disable-gpu",
