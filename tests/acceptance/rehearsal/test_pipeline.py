@@ -91,7 +91,7 @@ def test_a_commit_goes_through_the_stages_of_the_pipeline(deployed: Rehearsal, c
 
     images = carried_out(commit, "images", given)
     assert images.returncode == 0, images.stdout + images.stderr
-    assert f"api:{name[:12]}" in images.stdout
+    assert f":{name[:12]}\n" in images.stdout
     assert rehearsal.revision() == before
 
     with under_load(rehearsal.url) as load:

@@ -129,7 +129,10 @@ class Dripping(io.BytesIO):
         return super().read(min(1, size) if size is not None and size >= 0 else 1)
 
 
-@pytest.mark.parametrize("content", [LINES, LINES.rstrip(), gzip.compress(LINES[:200]) + gzip.compress(LINES[200:])])
+TWO_MEMBERS = gzip.compress(LINES[:200]) + gzip.compress(LINES[200:])
+
+
+@pytest.mark.parametrize("content", [LINES, LINES.rstrip(), TWO_MEMBERS], ids=["lines", "without the last end", "gzip"])
 def test_a_stream_that_gives_less_than_is_asked_for(content: bytes) -> None:
     found = list(pieces(opened(Dripping(content)), 1000))
     assert b"".join(piece for piece, _ in found).rstrip() == LINES.rstrip()
