@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 _MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
-_MARKER = "works_with_the_release_before"
+_MARKER = "works_with_code_of"
 
 
 class UnknownRevisionError(Exception):
@@ -23,9 +23,11 @@ def known_revisions() -> list[str]:
 
 
 def in_the_way(known: str, database: str = "", folder: Path = _MIGRATIONS) -> list[str]:
-    """The migrations that an older release cannot work with: those that end a change by taking something away.
+    """The migrations that an older release cannot work with: those that take away what it needs.
 
-    Each migration says it of itself, by `works_with_the_release_before = True` or `False`: see docs/upgrading.md.
+    Each migration says by `works_with_code_of = "0001"` the oldest revision whose release works with what it leaves:
+    the first of all where it only adds, that of the release that no longer needs it where it takes away. See
+    docs/upgrading.md.
 
     Args:
         known: The newest revision that the older release knows.
@@ -46,7 +48,7 @@ def in_the_way(known: str, database: str = "", folder: Path = _MIGRATIONS) -> li
             f"{max(files)}): check out the release that migrated it, then run this again."
         )
     between = [path for revision, path in sorted(files.items()) if known < revision <= newest]
-    return [f"{path.stem}: {_title(path)}" for path in between if not _marked(path)]
+    return [f"{path.stem}: {_title(path)}" for path in between if _works_with(path) > known]
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -57,11 +59,11 @@ def _title(path: Path) -> str:
     return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
 
 
-def _marked(path: Path) -> bool:
-    """Whether a migration says that the release before works with what it leaves. One that says nothing does not."""
+def _works_with(path: Path) -> str:
+    """What a migration says of itself. One that says nothing works with its own release only."""
     for statement in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(statement, ast.Assign) and any(
             isinstance(target, ast.Name) and target.id == _MARKER for target in statement.targets
         ):
-            return ast.literal_eval(statement.value) is True
-    return False
+            return str(ast.literal_eval(statement.value))
+    return path.name.partition("_")[0]

@@ -13,8 +13,8 @@ down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
 
-# Whether the release before works with what this leaves: False where something is taken away. docs/upgrading.md
-works_with_the_release_before = False
+# The oldest revision whose release works with what this leaves: never newer than the one before. docs/upgrading.md
+works_with_code_of = ${repr(down_revision)}
 
 
 def upgrade() -> None:

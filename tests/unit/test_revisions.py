@@ -11,8 +11,8 @@ from database.revisions import UnknownRevisionError, in_the_way, known_revisions
 
 MIGRATIONS = {
     "0001_tables.py": '"""The tables."""\n',
-    "0002_add_column.py": '"""A column for the wind."""\nworks_with_the_release_before = True\n',
-    "0003_drop_column.py": '"""The old column goes.\n\nUnread.\n"""\nworks_with_the_release_before = False\n',
+    "0002_add_column.py": '"""A column for the wind."""\nworks_with_code_of = "0001"\n',
+    "0003_drop_column.py": '"""The old column goes.\n\nUnread.\n"""\nworks_with_code_of = "0002"\n',
     "0004_says_nothing.py": '"""Something."""\n',
 }
 
@@ -30,6 +30,7 @@ def test_a_change_that_only_adds_is_not_in_the_way(folder: Path) -> None:
 
 def test_a_change_that_takes_away_is_named_with_what_it_does(folder: Path) -> None:
     assert in_the_way("0001", "0003", folder) == ["0003_drop_column: The old column goes."]
+    assert in_the_way("0002", "0003", folder) == []  # the release that no longer needed it
     assert in_the_way("0003", "0003", folder) == []
 
 
@@ -42,12 +43,12 @@ def test_a_database_of_a_newer_release_cannot_be_judged(folder: Path) -> None:
         in_the_way("0001", "0005", folder)
 
 
-def test_each_of_ours_after_the_first_says_whether_the_release_before_works_with_it() -> None:
+def test_each_of_ours_lets_the_release_before_run_beside_it() -> None:
     [folder] = versions.__path__
-    unsaid = [
-        path.name
-        for path in sorted(Path(folder).glob("[0-9]*_*.py"))[1:]
-        if "works_with_the_release_before = " not in path.read_text(encoding="utf-8")
-    ]
-    assert unsaid == []
-    assert known_revisions()[-1] == "0001"
+    before = "0001"
+    for path in sorted(Path(folder).glob("[0-9]*_*.py"))[1:]:
+        revision = path.name.partition("_")[0]
+        assert 'works_with_code_of = "' in path.read_text(encoding="utf-8"), path.name
+        assert in_the_way(before, revision) == [], path.name
+        before = revision
+    assert before == known_revisions()[0]

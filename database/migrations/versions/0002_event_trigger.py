@@ -12,7 +12,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-works_with_the_release_before = True  # it only allows one more value
+works_with_code_of = "0001"  # it only allows one more value
 
 
 def upgrade() -> None:

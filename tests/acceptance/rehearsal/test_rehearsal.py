@@ -176,8 +176,7 @@ def test_back_to_the_release_before_without_a_build_and_without_a_lost_request(r
 def test_a_migration_that_cannot_be_gone_back_over_stands_in_the_way(rehearsal: Rehearsal) -> None:
     before = rehearsal.revision()
     migration = "database/migrations/versions/0002_event_trigger.py"
-    known = "works_with_the_release_before = True"
-    rehearsal.change(migration, known, known.replace("True", "False"))
+    rehearsal.change(migration, 'works_with_code_of = "0001"', 'works_with_code_of = "0002"')
     # A release of before that migration was there: its commit knows the first only.
     old = rehearsal.commit_without(migration)
     rehearsal.tag_images(before, old)
