@@ -120,11 +120,12 @@ def test_its_state_fits_on_one_screen(playbooks: Playbooks) -> None:
 def test_what_cannot_work_is_said_before_anything_is_started(
     playbooks: Playbooks, variables: dict[str, str], reason: str
 ) -> None:
-    before = run("docker", "ps", "--all", "--quiet").stdout
+    label = f"label=com.docker.compose.project={playbooks.stack.project}"
+    before = run("docker", "ps", "--all", "--quiet", "--filter", label).stdout
     result = playbooks.play("site.yml", **variables)
     assert result.returncode != 0
     assert reason in result.stdout + result.stderr
-    assert run("docker", "ps", "--all", "--quiet").stdout == before
+    assert run("docker", "ps", "--all", "--quiet", "--filter", label).stdout == before
 
 
 def test_down_stops_it_and_purge_removes_its_data(playbooks: Playbooks, up: str) -> None:  # noqa: ARG001 - stopped here
