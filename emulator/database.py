@@ -177,6 +177,11 @@ def _changed(update: Update) -> Update:
             _refuse_unknown_class(now)
         was, wanted = str(before.get("EngineVersion", "")), str(now.get("EngineVersion", ""))
         if was.split(".", maxsplit=1)[0] != wanted.split(".", maxsplit=1)[0]:
+            if str(now.get("AllowMajorVersionUpgrade", False)).lower() != "true":
+                raise ValueError(
+                    "The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version. "
+                    "(Service: Rds, Status Code: 400)"
+                )
             raise ValueError(f"The emulated RDS does not upgrade a server: PostgreSQL {was} to {wanted}")
         made = update(name, before, now, stack, logical_id)
         instance = rds._instances[made[0]]

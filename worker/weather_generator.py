@@ -196,7 +196,8 @@ def _autoregressive(noise: Floats, persistence: float) -> Floats:
     def step(before: float, new: float) -> float:
         return persistence * before + new
 
-    return np.fromiter(itertools.accumulate(scaled.tolist(), step), np.float64, len(noise))
+    series: Iterator[float] = itertools.accumulate(scaled.tolist(), step)
+    return np.fromiter(series, np.float64, len(noise))
 
 
 def _markov(dice: Floats, after_dry: Floats, after_wet: Floats) -> Flags:

@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,24 +78,67 @@ def before(migration: Path, tmp_path: Path) -> Path:
     return tmp_path / "before"
 
 
-def run(code: Path, environment: dict[str, str], *words: str) -> str:
-    """A program of some state of the project; what it prints."""
-    done = subprocess.run(
+def run(code: Path, environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    """A program of some state of the project."""
+    return subprocess.run(
         [sys.executable, *words], cwd=code, env=environment, capture_output=True, text=True, check=False
     )
+
+
+def asked(code: Path, database: Database) -> dict[str, list[Any]]:
+    """What that state's API answers: status and body by path."""
+    done = run(code, database.environment(roles.API), "-c", ASK, *PATHS)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def asked(code: Path, database: Database) -> dict[str, Any]:
-    """What that state's API answers."""
-    answers: dict[str, Any] = json.loads(run(code, database.environment(roles.API), "-c", ASK, *PATHS).splitlines()[-1])
+    answers: dict[str, list[Any]] = json.loads(done.stdout.splitlines()[-1])
     return answers
 
 
-def load(code: Path, database: Database, source: Path) -> None:
+def load(code: Path, database: Database, source: Path) -> subprocess.CompletedProcess[str]:
     """A pass of that state's worker."""
-    run(code, {**database.environment(roles.WORKER), "WINDSOCK_SOURCE": str(source)}, "-m", "worker", "ingest")
+    return run(code, {**database.environment(roles.WORKER), "WINDSOCK_SOURCE": str(source)}, "-m", "worker", "ingest")
+
+
+def broken_by(change: Callable[[], None], code: Path, database: Database, source: Path) -> list[str]:
+    """What that state's API and worker no longer do as before when the schema is changed under their data.
+
+    The source gets a file before the change and one after it.
+    """
+    source.mkdir()
+    (source / "USC00000001.txt").write_text(station_lines(a_year(1990) + a_year(1991)) + "nonsense\n")
+    first = load(code, database, source)
+    assert first.returncode == 0, first.stdout + first.stderr
+    earlier = asked(code, database)
+    assert {path: status for path, (status, _) in earlier.items() if status != 200} == {}
+
+    change()
+
+    later = asked(code, database)
+    # Of being ready the status alone: its body says the revision.
+    compared = [path for path in PATHS if path != "/health/ready"]
+    broken = [f"{path}: {later[path]}" for path in compared if later[path] != earlier[path]]
+    if later["/health/ready"][0] != 200:
+        broken.append(f"/health/ready: {later['/health/ready']}")
+    (source / "USC00000002.txt").write_text(station_lines(a_year(1990)))
+    second = load(code, database, source)
+    found = database.rows("SELECT count(*) FROM yearly_statistics s JOIN station ON station.id = s.station_id")
+    if second.returncode or found != [(3,)]:
+        broken.append(f"the worker: {found}\n{second.stdout}{second.stderr}")
+    return broken
+
+
+def upgrade(database: Database, revision: str) -> None:
+    """The migrations up to a revision, with the rights that each run gives the roles."""
+    engine = database.engine()
+    with engine.connect() as connection:
+        config = _alembic()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        connection.commit()
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        with driver.transaction():
+            ensure_roles(driver, RolePasswords())
+    engine.dispose()
 
 
 def test_the_release_before_works_with_the_migrated_database(
@@ -103,32 +147,30 @@ def test_the_release_before_works_with_the_migrated_database(
     with psycopg.connect(database.url(), autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
-    source = tmp_path / "weather"
-    source.mkdir()
-    (source / "USC00000001.txt").write_text(station_lines(a_year(1990) + a_year(1991)) + "nonsense\n")
-    run(before, database.environment(roles.OWNER), "-m", "worker", "migrate")
-    load(before, database, source)
-    earlier = asked(before, database)
-    assert {path: status for path, (status, _) in earlier.items() if status != 200} == {}
-
-    engine = database.engine()
-    with engine.connect() as connected:
-        config = _alembic()
-        config.attributes["connection"] = connected
-        command.upgrade(config, migration.name.partition("_")[0])
-        connected.commit()
-        driver = connected.connection.driver_connection
-        assert driver is not None
-        with driver.transaction():
-            ensure_roles(driver, RolePasswords())
-    engine.dispose()
-
-    later = asked(before, database)
-    del earlier["/health/ready"], later["/health/ready"]  # it may say the revision
-    assert later == earlier
-    (source / "USC00000002.txt").write_text(station_lines(a_year(1990)))
-    load(before, database, source)
-    assert json.loads(asked(before, database)["/api/stations?per_page=1"][1])["pagination"]["total_items"] == 2
+    made = run(before, database.environment(roles.OWNER), "-m", "worker", "migrate")
+    assert made.returncode == 0, made.stdout + made.stderr
+    source, revision = tmp_path / "weather", migration.name.partition("_")[0]
+    assert broken_by(lambda: upgrade(database, revision), before, database, source) == []
     # And the release of now, with what both have written.
-    load(PROJECT, database, source)
+    upgrade(database, "head")
+    last = load(PROJECT, database, source)
+    assert last.returncode == 0, last.stdout + last.stderr
     assert {path: status for path, (status, _) in asked(PROJECT, database).items() if status != 200} == {}
+
+
+def test_a_change_that_takes_away_too_early_is_noticed(database: Database, tmp_path: Path) -> None:
+    """What the test above is for: a column that the API reads, and one that the worker does not fill."""
+
+    def contract() -> None:
+        with psycopg.connect(database.url(), autocommit=True) as connection:
+            connection.execute("ALTER TABLE station DROP COLUMN elevation_m")
+            connection.execute("ALTER TABLE source_file ADD COLUMN loader text NOT NULL DEFAULT 'before'")
+            connection.execute("ALTER TABLE source_file ALTER COLUMN loader DROP DEFAULT")
+
+    *answers, worker = broken_by(contract, PROJECT, database, tmp_path / "weather")
+    assert {line.partition(": ")[0] for line in answers} == {
+        "/api/stations?per_page=1",
+        "/api/stations/USC00000001",
+    }
+    assert worker.startswith("the worker")
+    assert 'null value in column "loader"' in worker

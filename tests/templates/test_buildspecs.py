@@ -37,6 +37,14 @@ def commands(spec: dict[str, Any]) -> list[str]:
     return [command for phase in spec["phases"].values() for command in phase.get("commands", [])]
 
 
+def variables(path: str) -> set[str]:
+    """The names of the variables that a buildspec's project sets."""
+    return {
+        each.get("Name") or each["Fn::If"][1]["Name"]  # the one of the vault is there on a condition
+        for each in projects()[path]["Environment"]["EnvironmentVariables"]
+    }
+
+
 def test_each_file_is_of_a_project() -> None:
     assert set(projects()) == {f"cloudformation/buildspecs/{path.name}" for path in FOLDER.glob("*.yml")}
 
@@ -68,18 +76,27 @@ def test_what_it_calls_exists(path: str) -> None:
 @pytest.mark.parametrize("path", sorted(projects()))
 def test_the_variables_that_it_reads_are_set(path: str) -> None:
     spec = specification(path)
-    environment = [
-        each.get("Name") or each["Fn::If"][1]["Name"]  # the one of the vault is there on a condition
-        for each in projects()[path]["Environment"]["EnvironmentVariables"]
-    ]
-    known = {*environment, *spec.get("env", {}).get("variables", {}), *GIVEN}
+    known = {*variables(path), *spec.get("env", {}).get("variables", {}), *GIVEN}
     used = {name for command in commands(spec) for name in re.findall(r"\$\{?(\w+)", command)}
     assert used <= known
 
 
-def test_the_release_opens_the_vault_with_what_the_project_gives() -> None:
-    spec = specification("cloudformation/buildspecs/release.yml")
+def runs_ansible() -> list[str]:
+    """The buildspecs that run a playbook."""
+    return [path for path in sorted(projects()) if any("playbooks/" in line for line in commands(specification(path)))]
+
+
+@pytest.mark.parametrize("path", runs_ansible())
+def test_a_stage_that_runs_ansible_can_open_the_vault(path: str) -> None:
+    spec, environment = specification(path), projects()[path]["Environment"]["EnvironmentVariables"]
     script = PROJECT / spec["env"]["variables"]["ANSIBLE_VAULT_PASSWORD_FILE"]
     assert script.stat().st_mode & 0o111
     [name] = re.findall(r"\$\{(\w+):-", script.read_text())
-    assert name in str(projects()["cloudformation/buildspecs/release.yml"]["Environment"])
+    secret = {"Name": name, "Type": "SECRETS_MANAGER", "Value": {"Ref": "VaultSecretArn"}}
+    assert {"Fn::If": ["VaultGiven", secret, {"Ref": "AWS::NoValue"}]} in environment
+    # And its role may read the secret.
+    role = projects()[path]["ServiceRole"]["Fn::GetAtt"][0]
+    [policy] = load_all()["pipeline"]["Resources"][role]["Properties"]["Policies"]
+    reading = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "VaultSecretArn"}}
+    granted = policy["PolicyDocument"]["Statement"]
+    assert {"Fn::If": ["VaultGiven", reading, {"Ref": "AWS::NoValue"}]} in granted

@@ -200,6 +200,16 @@ def test_data_stay_when_the_server_is_changed(emulator: Emulator) -> None:
     unknown = {**USUAL, "database": {**USUAL["database"], "InstanceClass": "db.t4g.enormous"}}
     with pytest.raises(StackError, match=r"Invalid DB Instance class: db\.t4g\.enormous"):
         stacks.deploy(*needed, chosen=unknown)
+
+    # Another major version is meant, or refused. The emulator's server cannot be upgraded: that it gets so far is all.
+    newer = {**change["database"], "EngineVersion": "18"}
+    with pytest.raises(StackError, match="AllowMajorVersionUpgrade flag must be present"):
+        stacks.deploy(*needed, chosen={**USUAL, "database": newer})
+    stacks.said.clear()
+    with pytest.raises(StackError, match="does not upgrade a server: PostgreSQL 17 to 18"):
+        stacks.deploy(*needed, chosen={**USUAL, "database": {**newer, "MajorUpgrade": "yes"}})
+    modified = [line for line in stacks.said if "Database (RDS DBInstance)" in line and "modify" in line]
+    assert "EngineVersion" in modified[0]
     with connect(emulator, stacks) as connection:
         assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
 
