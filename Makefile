@@ -29,7 +29,7 @@ down: ## stop what `make up` started [PURGE=1 removes its data too, never the so
 test: ## run the tests and show their coverage [ARGS=tests/unit]
 	@sh requirements/install.sh dev
 	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --durations=20 \
-	    --numprocesses=auto --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder $(ARGS)
+	    --numprocesses=auto --maxprocesses=4 --no-loadscope-reorder $(ARGS)
 
 rehearse: ## deploy to an emulated AWS on this machine, release, destroy; says what that does not prove [ARGS=-x]
 	@sh requirements/install.sh dev

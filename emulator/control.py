@@ -14,6 +14,10 @@ from emulator import schedules
 from emulator.settings import ACCOUNT, REGION
 
 _PREFIX = "/_emulator/"
+# How the deployment's own clients call themselves: `user_agent_appid` of deployment/session.py.
+_DEPLOYMENT = b"app/windsock"
+_calls = 0
+"""How often the deployment has asked AWS for something."""
 
 
 def install() -> None:
@@ -29,6 +33,9 @@ def install() -> None:
 def _front(app: Any) -> Any:
     async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(_PREFIX):
+            if scope["type"] == "http" and any(_DEPLOYMENT in value for _, value in scope["headers"]):
+                global _calls  # noqa: PLW0603  # of the one server that this process is
+                _calls += 1
             await app(scope, receive, send)
             return
         query = {key: values[0] for key, values in parse_qs(scope["query_string"].decode()).items()}
@@ -41,9 +48,12 @@ def _front(app: Any) -> Any:
     return answer
 
 
-def _do(method: str, what: str, query: dict[str, str]) -> tuple[int, dict[str, str]]:
+def _do(method: str, what: str, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    if (method, what) == ("GET", "calls"):
+        return 200, {"calls": _calls}
     if (method, what) != ("POST", "fire"):
-        return 404, {"error": f"There is no {method} {_PREFIX}{what}. There is: POST {_PREFIX}fire?group=...&name=..."}
+        there = f"POST {_PREFIX}fire?group=...&name=... and GET {_PREFIX}calls"
+        return 404, {"error": f"There is no {method} {_PREFIX}{what}. There are {there}"}
     with request_scope(ACCOUNT, REGION):
         try:
             return 200, schedules.fire(query.get("group", "default"), query.get("name", ""))

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import psycopg
@@ -22,6 +23,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
+from xdist.scheduler import LoadScopeScheduling
 
 from database import embedded, roles
 from database.engine import create_engine
@@ -48,12 +50,17 @@ TOGETHER = {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests belong together, for those who run them in several processes (pytest-xdist)."""
-    for item in items:
-        file = item.path.relative_to(PROJECT).as_posix()
-        group = next((group for folder, group in TOGETHER.items() if file.startswith(f"{folder}/")), file)
-        item.add_marker(pytest.mark.xdist_group(group))
+class ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # xdist's base class is untyped
+    """Gives each process the tests of a file, or of a group of files, at a time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((group for folder, group in TOGETHER.items() if file.startswith(f"{folder}/")), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
+    """Who shares the tests out among several processes (pytest-xdist)."""
+    return ByGroup(config, log)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

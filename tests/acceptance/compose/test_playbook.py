@@ -79,6 +79,35 @@ def test_a_new_file_is_loaded_at_once(playbooks: Playbooks, tmp_path: Path) -> N
     assert "1 files, 0 that cannot be loaded" in result.stdout
 
 
+@pytest.mark.usefixtures("up")
+def test_a_folder_is_uploaded_and_loaded_at_once(playbooks: Playbooks, tmp_path: Path) -> None:
+    (tmp_path / "USC00888888.txt").write_text("20200101\t   10\t  -10\t    0\nnonsense\n")
+    result = playbooks.play("playbooks/ingest.yml", upload=str(tmp_path))
+    assert changed(result) == 2  # the file is uploaded, and loaded
+    assert "1 files loaded" in result.stdout
+    assert "1 days new, 0 revised, 1 lines rejected" in result.stdout
+    assert changed(playbooks.play("playbooks/ingest.yml", upload=str(tmp_path))) == 0
+    refused = playbooks.play("playbooks/ingest.yml", upload=str(tmp_path / "none"))
+    assert refused.returncode != 0
+    assert "there is no such folder" in refused.stdout + refused.stderr
+
+
+@pytest.mark.usefixtures("up")
+def test_its_state_fits_on_one_screen(playbooks: Playbooks) -> None:
+    result = playbooks.play("playbooks/status.yml")
+    assert changed(result) == 0
+    for said in (
+        "api: Up",
+        "db: Up",
+        "worker: Up",
+        "days of 16",
+        "Answers      ready, version",
+        "Last pass    succeeded",
+    ):
+        assert said in result.stdout
+    assert f"Address      {playbooks.stack.base_url}" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("variables", "reason"),
     [
@@ -91,11 +120,12 @@ def test_a_new_file_is_loaded_at_once(playbooks: Playbooks, tmp_path: Path) -> N
 def test_what_cannot_work_is_said_before_anything_is_started(
     playbooks: Playbooks, variables: dict[str, str], reason: str
 ) -> None:
-    before = run("docker", "ps", "--all", "--quiet").stdout
+    label = f"label=com.docker.compose.project={playbooks.stack.project}"
+    before = run("docker", "ps", "--all", "--quiet", "--filter", label).stdout
     result = playbooks.play("site.yml", **variables)
     assert result.returncode != 0
     assert reason in result.stdout + result.stderr
-    assert run("docker", "ps", "--all", "--quiet").stdout == before
+    assert run("docker", "ps", "--all", "--quiet", "--filter", label).stdout == before
 
 
 def test_down_stops_it_and_purge_removes_its_data(playbooks: Playbooks, up: str) -> None:  # noqa: ARG001 - stopped here

@@ -57,8 +57,8 @@ def _summary(rehearsal: Rehearsal) -> str:
             "For real, in containers: the database, the migrations, the API, the worker; docker push;",
             "HTTP through CloudFront's and the load balancer's rules; the functions, as processes.",
             *(
-                f"  {seconds:6.0f} s  {what}"
-                for what, seconds in sorted(rehearsal.stopwatch, key=lambda each: -each[1])
+                f"  {seconds:6.0f} s  {calls:5} calls of AWS  {what}"
+                for what, seconds, calls in sorted(rehearsal.stopwatch, key=lambda each: -each[1])
             ),
             "Only written down, and so not proved (docs/verification.md says how else it is):",
             *(f"  {entry['kind']:<45} {entry['not_proved']}" for entry in rehearsal.written_down),

@@ -49,7 +49,8 @@ class Rehearsal:
         self.port = free_port_pair()
         self.url = f"http://127.0.0.1:{self.port + 1}"
         self.place = Place("us-east-1", "", f"http://127.0.0.1:{self.port}", "test", "test")
-        self.stopwatch: list[tuple[str, float]] = []
+        self.stopwatch: list[tuple[str, float, int]] = []
+        """What was run, for how many seconds, with how many calls of AWS."""
         self.written_down: list[dict[str, Any]] = []
         """What the emulator has only recorded."""
         subprocess.run(["git", "clone", "--quiet", PROJECT, self.folder], check=True)
@@ -87,7 +88,7 @@ class Rehearsal:
             str(Path(sys.executable).parent / "ansible-playbook"), playbook, "--inventory", "inventory/rehearsal",
             "--extra-vars", f"emulator_port={self.port}", *options,
         ]  # fmt: skip
-        began = time.monotonic()
+        began, calls = time.monotonic(), self.calls()
         process = subprocess.Popen(
             command,
             cwd=self.folder,
@@ -102,9 +103,13 @@ class Rehearsal:
         for line in process.stdout:
             sys.stdout.write(line)
             lines.append(line)
-        seconds = time.monotonic() - began
-        self.stopwatch.append((" ".join([playbook, *options]), seconds))
-        return Played(process.wait(), "".join(lines), seconds)
+        code, seconds = process.wait(), time.monotonic() - began
+        self.stopwatch.append((" ".join([playbook, *options]), seconds, self.calls() - calls))
+        return Played(code, "".join(lines), seconds)
+
+    def calls(self) -> int:
+        """How often playbooks have asked the emulated AWS for something."""
+        return int(get(f"http://127.0.0.1:{self.port}/_emulator/calls").json()["calls"])
 
     def outputs(self, stack: str) -> dict[str, str]:
         """What a stack gives."""
