@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 import signal
 import socket
 from collections.abc import Iterable
@@ -124,6 +125,10 @@ def _listener(port: int) -> str:
 def _listening(process: psutil.Process) -> set[int]:
     try:
         return {one.laddr.port for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
+    except psutil.AccessDenied:
+        # PostgreSQL as a user of its own, and a root that may not look into other users' processes, as in a container
+        # without CAP_SYS_PTRACE. Its command line anybody may read.
+        return {int(port) for port in re.findall(r"--port=(\d+)", _command(process))}
     except (psutil.Error, OSError):
         return set()
 
