@@ -154,7 +154,7 @@ def test_a_schedule_calls_its_function_with_its_input(emulator: Emulator, stack_
     name = emulator.outputs(stack)["Schedule"]
     fired = emulate("fire", name, "--folder", emulator.folder)
     assert fired.returncode == 0, fired.stderr
-    wait_until(lambda: len(calls(emulator, stack)) == 1, "the function was called")
+    wait_until(lambda: len(calls(emulator, stack)) == 1, "the function was called", 90)
     (call,) = calls(emulator, stack)
     execution = call["event"].pop("execution")
     assert execution in fired.stdout
@@ -255,6 +255,6 @@ def test_a_task_that_ends_is_an_event_that_calls_who_may_be_called(
     command = ["python", "-c", "raise SystemExit(4)"]
     run(emulator, stack, overrides={"containerOverrides": [{"name": "program", "command": command}]})
     if allowed:
-        wait_until(lambda: bool(calls(emulator, stack)), "the function was called")
+        wait_until(lambda: bool(calls(emulator, stack)), "the function was called", 90)
     time.sleep(1)  # long enough for a second, wrong call
     assert [call["event"] for call in calls(emulator, stack)] == [{"trigger": "rule"}] * allowed
