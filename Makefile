@@ -1,6 +1,6 @@
 # Each target is one line or a few: what they start says how it works.
 .DEFAULT_GOAL := help
-.PHONY: help up down test rehearse lint docs lock bench
+.PHONY: help up down test rehearse resilience lint docs lock bench
 
 BIN := .venv/bin
 PLACE ?= local
@@ -34,6 +34,10 @@ test: ## run the tests and show their coverage [ARGS=tests/unit]
 rehearse: ## deploy to an emulated AWS on this machine, release, destroy; says what that does not prove [ARGS=-x]
 	@sh requirements/install.sh dev
 	@$(BIN)/python -m pytest tests/acceptance/rehearsal --capture=no --verbose --no-header $(ARGS)
+
+resilience: ## faults, load, hostile input and locked doors, at full length; a table of what was lost [ARGS=-k=killed]
+	@sh requirements/install.sh dev
+	@$(BIN)/python -m tests.resilience $(ARGS)
 
 lint: ## check the style, the types, the playbooks, the templates and the scripts
 	@sh requirements/install.sh dev

@@ -30,6 +30,7 @@ from database.engine import create_engine
 from database.migrate import migrate
 from database.settings import DatabaseSettings
 from runtime.environment import load
+from tests.resilience import trials
 
 PROJECT = Path(__file__).parent.parent
 ARTEFACTS = PROJECT / "tests" / "artefacts"
@@ -47,6 +48,8 @@ TOGETHER = {
     "tests/acceptance/rehearsal": "rehearsal",
     "tests/integration/deployment": "emulator",
     "tests/integration/emulator": "emulator",
+    "tests/resilience/compose": "compose",
+    "tests/resilience/rehearsal": "rehearsal",
 }
 
 
@@ -63,6 +66,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
     return ByGroup(config, log)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the trials of tests/resilience are."""
+    parser.addoption("--full", action="store_true", help="the trials of tests/resilience at their whole length")
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Forget what an earlier run has said of its rehearsal."""
     if not hasattr(session.config, "workerinput"):
@@ -70,11 +78,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what a rehearsal says at its end, by whichever process it was run."""
+    """Show what a rehearsal says at its end, by whichever process it was run, and the table of the trials."""
     said = ARTEFACTS / "rehearsal.txt"
     if said.exists():
         terminalreporter.section("the rehearsal")
         terminalreporter.write_line(said.read_text(encoding="utf-8"))
+    trials.show(terminalreporter)
 
 
 @dataclasses.dataclass(frozen=True)
