@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench import api, by_year, first_load, loading_again, yearly_statistics
+from bench import api, bucket, by_year, first_load, loading_again, yearly_statistics
 from bench.context import Bench
 from bench.plot import svg
 from bench.results import Figure
@@ -24,11 +24,13 @@ from worker.sample import write_sample
 
 PROJECT = Path(__file__).parent.parent
 RESULTS = PROJECT / "bench" / "results.json"
+PICTURE = PROJECT / "bench" / "results.svg"
 
 # What is measured, in this order: a module each, which names its references and what it must reach.
 MEASUREMENTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "first-load": first_load.measure,
     "again": loading_again.measure,
+    "bucket": bucket.measure,
     "statistics": yearly_statistics.measure,
     "by-year": by_year.measure,
     "api": api.measure,
@@ -40,7 +42,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=5, help="how often each figure is measured (5)")
     parser.add_argument("--only", choices=MEASUREMENTS, action="append", help="measure this (all); may be given again")
-    parser.add_argument("--plot", type=Path, help="write the figures as an SVG to this file")
+    parser.add_argument("--plot", type=Path, default=PICTURE, help="where the picture goes (bench/results.svg)")
     arguments = parser.parse_args()
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as scratch, running_server() as server:
@@ -52,10 +54,9 @@ def main() -> int:
                 for figure in MEASUREMENTS[name](bench):
                     figures.append(figure)
                     progress.console.print(f"{figure.what}: {figure.median:.3g} {figure.reference}")
-    Console().print(table(figures))
+    Console(width=None if sys.stdout.isatty() else 160).print(table(figures))
     RESULTS.write_text(json.dumps([{**vars(figure), "median": figure.median} for figure in figures], indent=2) + "\n")
-    if arguments.plot:
-        arguments.plot.write_text(svg(figures))
+    arguments.plot.write_text(svg(figures))
     failed = sum(figure.passed is False for figure in figures)
     sys.stdout.write(f"{sum(figure.passed is True for figure in figures)} passed, {failed} failed\n")
     return 1 if failed else 0

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from bench.context import Bench
@@ -41,6 +42,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
                 yield from _pages(ours, references, codes, rows, limits, runs)
         yield from _unchanged(ours, codes, runs)
         yield from _last_page(ours, runs)
+        yield from _total(server, ours)
         yield Figure("memory of an API process", "MB", [ours.largest_mb()], "at most", MEMORY_LIMIT_MB)
     with api(server, processes=1) as ours:
         yield from _download(server, ours, runs)
@@ -105,6 +107,31 @@ def _last_page(ours: Service, runs: int) -> Iterator[Figure]:
     seconds(last)
     values = [1 / value for value in ratios(lambda: seconds(first), lambda: seconds(last), runs)]
     yield Figure("last full page by cursor", "time of the first page", values, "at most", 1.2)
+
+
+def _total(server: Server, ours: Service) -> Iterator[Figure]:
+    """What PostgreSQL reads of the table for the number of all its rows."""
+    query = """
+        SELECT sum(seq_scan), sum(seq_tup_read) + sum(idx_tup_fetch) FROM pg_stat_user_tables
+        WHERE relname = 'observation'
+    """
+    asked = 100
+
+    def read() -> tuple[int, int]:
+        with server.connect() as connection:
+            scans, rows = connection.execute(query).fetchone() or (0, 0)
+        return int(str(scans)), int(str(rows))
+
+    settle_s = 2.0  # PostgreSQL's processes report what they have read once a second
+    time.sleep(settle_s)
+    scans, rows = read()
+    for _ in range(asked):
+        ours.get("/api/weather?per_page=100")
+    time.sleep(settle_s)
+    scans_after, rows_after = read()
+    what = "total_items without a filter"
+    yield Figure(what, "scans of the table in 100 pages", [scans_after - scans], "at most", 0)
+    yield Figure(what, "rows read for each row shown", [(rows_after - rows) / asked / 100], "at most", 1.1)
 
 
 def _download(server: Server, ours: Service, runs: int) -> Iterator[Figure]:

@@ -29,7 +29,7 @@ class Bench:
     scratch: Path
     runs: int
 
-    def ingest(self, source: Path) -> Pass:
+    def ingest(self, source: Path | str) -> Pass:
         """One pass in this process."""
         settings = load(IngestSettings, self._environment(source))
         engine = create_engine(settings.database, "bench")
@@ -61,5 +61,5 @@ class Bench:
         with self.server.connect() as connection:
             connection.execute(f"COPY {table} FROM '{path}' (FORMAT binary)".encode())
 
-    def _environment(self, source: Path) -> dict[str, str]:
+    def _environment(self, source: Path | str) -> dict[str, str]:
         return {"WINDSOCK_DATABASE_URL": self.server.url(roles.WORKER), "WINDSOCK_SOURCE": str(source)}

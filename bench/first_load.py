@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, insert
 
 from bench.context import Bench
+from bench.programs import run_reference
 from bench.results import Figure, ratios, timed
 from database import roles
 from database.tables import observation
@@ -45,7 +46,11 @@ def measure(bench: Bench) -> Iterator[Figure]:
         0.75,
     )
     yield Figure(
-        "peak memory of the worker, station files", "MB", [bench.peak_memory_mb(bench.weather)], "at most", 150
+        "peak memory of the worker, station files",
+        "MB",
+        [bench.peak_memory_mb(bench.weather)],
+        "at most",
+        MEMORY_LIMIT_MB,
     )
     yield from _against_others(bench)
 
@@ -73,16 +78,11 @@ def _against_others(bench: Bench) -> Iterator[Figure]:
     what = "first load of station files, statistics included"
     reference = "times the rate of SQLAlchemy's bulk insert, from the same files"
     yield Figure(what, reference, ratios(bulk_insert, ours, bench.runs), "at least", 15)
-    try:
-        import pandas  # noqa: PLC0415  # a reference that may be missing
-    except ImportError:
-        return
 
     def to_sql() -> float:
-        def store(connection: Connection, rows: list[Row]) -> None:
-            pandas.DataFrame(rows).to_sql("observation", connection, if_exists="append", index=False)
-
-        return seconds_for_all(store)
+        bench.server.empty()
+        url = bench.server.url(roles.WORKER)
+        return float(run_reference("pandas_to_sql", *some, BENCH_DATABASE_URL=url)) * times_more
 
     yield Figure(
         what, "times the rate of pandas' to_sql, from the same files", ratios(to_sql, ours, min(bench.runs, 3))

@@ -14,17 +14,16 @@ from pathlib import Path
 
 import psutil
 
+from bench.programs import PROJECT, REFERENCES_PYTHON
 from bench.server import Server
 from database import roles
 
-PROJECT = Path(__file__).parent.parent
 PROCESSES = 2
 REFERENCES = {  # module of bench/references to what it is
     "plain": "SQLAlchemy and pydantic",
     "tuned": "SQLAlchemy Core and orjson",
     "fastest": "asyncpg and JSON of PostgreSQL",
 }
-_REFERENCES_PYTHON = PROJECT / ".tools" / "bench" / "bin" / "python"  # made by requirements/bench.sh
 _API = [sys.executable, "-m", "gunicorn", "--config", "app/gunicorn.conf.py", "app:create_app()"]
 
 
@@ -77,7 +76,7 @@ def api(server: Server, processes: int = PROCESSES) -> Iterator[Service]:
 def reference(server: Server, name: str) -> Iterator[Service]:
     """One of bench/references, with uvicorn; no access log."""
     ports = [_free_port() for _ in range(PROCESSES)]
-    command = [str(_REFERENCES_PYTHON), "-m", "uvicorn", f"bench.references.{name}:app", "--no-access-log"]
+    command = [str(REFERENCES_PYTHON), "-m", "uvicorn", f"bench.references.{name}:app", "--no-access-log"]
     variables = {"BENCH_DATABASE_URL": server.url(roles.API)}
     started = [([*command, "--port", str(port)], variables) for port in ports]
     with _running(server.folder.parent / f"{name}.log", ports, started) as service:

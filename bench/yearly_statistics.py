@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from bench.context import Bench
 from bench.first_load import ROWS
+from bench.programs import run_reference
 from bench.results import Figure, timed
 from worker import statistics
 
@@ -44,18 +46,10 @@ def measure(bench: Bench) -> Iterator[Figure]:
         yield Figure("statistics of one station-year", "share of a GROUP BY of the table", shares, "at most", 0.05)
         slopes = [of(1_000) / of(100) for _ in range(bench.runs)]
         yield Figure("statistics of 1,000 station-years", "times those of 100", slopes, "at most", 12)
-        try:
-            import duckdb  # noqa: PLC0415  # only this measurement needs it
-        except ImportError:
-            return
-        rows = connection.execute(ROWS.encode()).fetchall()
-        shares = []
-        with duckdb.connect() as other:
-            other.execute("CREATE TABLE observation (station_id int, date date, tmax int2, tmin int2, prcp int2)")
-            path = bench.scratch / "observation.csv"
-            path.write_text("".join(",".join("" if v is None else str(v) for v in row) + "\n" for row in rows))
-            other.execute(f"COPY observation FROM '{path}'")
-            for _ in range(bench.runs):
-                seconds = timed(lambda: other.execute(ALL).fetchall())
-                shares.append(of(1) / seconds)
+        path = bench.scratch / "observation.csv"
+        copy_out = f"COPY ({ROWS}) TO STDOUT (FORMAT csv)".encode()
+        with path.open("wb") as file, connection.cursor().copy(copy_out) as rows:
+            file.writelines(bytes(block) for block in rows)
+        in_memory = json.loads(run_reference("duckdb_group_by", path, ALL, str(bench.runs)))
+        shares = [of(1) / seconds for seconds in in_memory]
         yield Figure("statistics of one station-year", "share of DuckDB's GROUP BY of the table in memory", shares)
