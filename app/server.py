@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import select
+import selectors
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 LINGER_MS = 2
+HEALTH_CHECK = b"GET /health/"
+HEALTH_THREADS = 4
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
@@ -29,6 +36,50 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
                 waiting = self.nr_conns
                 self.accept(listener)
             listener.close()
+
+    def init_process(self) -> None:
+        """Serve, until told to stop."""
+        self.health_checks = ThreadPoolExecutor(HEALTH_THREADS, "health")
+        super().init_process()
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Have the request of a connection answered as soon as a thread is free; a health check by threads of its own.
+
+        Where the database is slow, all threads wait for it, and requests for them. A process is not to be called ill,
+        and killed with all that it is doing, because its health check waits as well.
+        """
+        first = self._first_bytes(conn)
+        if first is None and not conn.initialized and not conn.data_ready:
+            self._watch(conn)
+            return
+        if first == HEALTH_CHECK:
+            answered = self.health_checks.submit(super().handle, conn)
+        else:
+            answered = self.tpool.submit(self.handle, conn)
+        answered.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
+
+    @staticmethod
+    def _first_bytes(conn: Any) -> bytes | None:
+        """How the next request begins; None where nothing has come yet."""
+        conn.sock.setblocking(False)
+        try:
+            return bytes(conn.sock.recv(len(HEALTH_CHECK), socket.MSG_PEEK))
+        except OSError:
+            return None
+
+    def _watch(self, conn: Any) -> None:
+        """Look at a new connection again when something comes; no thread waits for it."""
+        lingering = self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER
+        conn.timeout = time.monotonic() + lingering
+        self.pending_conns.append(conn)
+        ready = functools.partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, ready)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Close idle connections by this time, those that never sent anything as well."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
 
     stalled_timeout_s: float
     """After so many seconds in which it takes no piece of its response, a client is given up."""
