@@ -6,6 +6,8 @@ import random
 
 import pytest
 
+from tests.conftest import Database
+from tests.integration.api.conftest import fill
 from tests.resilience.trials import PROPERTY, Trial
 
 SEED = 20_261_129
@@ -31,3 +33,10 @@ def full(request: pytest.FixtureRequest) -> bool:
 def chance(request: pytest.FixtureRequest) -> random.Random:
     """A source of random numbers that gives the same ones in each run of the same test."""
     return random.Random(f"{SEED} {request.node.name}")  # noqa: S311 - repeatable, not secret
+
+
+@pytest.fixture
+def weather(database: Database) -> Database:
+    """A database with the weather of tests/integration/api."""
+    fill(database)
+    return database
