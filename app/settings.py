@@ -37,8 +37,8 @@ class ServerSettings:
     )
     threads: int = variable(
         "WINDSOCK_API_THREADS",
-        holds="how many requests a process answers at the same time, 2 to 200; more than the database connections of a "
-        "process, so that health checks find a free one",
+        holds="how many requests a process answers at the same time, 2 to 200; more than its database connections, for "
+        "answers that need none. Health checks have threads of their own",
         parse=whole_number(2, 200),
         default="12",
     )
