@@ -18,7 +18,7 @@ from database.revisions import known_revisions
 blueprint = Blueprint("Health", __name__, url_prefix="/health", description="For load balancers and supervisors")
 
 _LIVE = {"status": "live", "version": "0.1.0", "revision": "5ded7a0f1b8c"}
-_READY = {**_LIVE, "status": "ready", "schema": "0002"}
+_READY = {**_LIVE, "status": "ready", "schema": "0002", "reads_from": "primary"}
 
 
 @blueprint.route("/live")
@@ -39,7 +39,7 @@ def ready() -> Response:
     """The database is reachable and migrated
 
     Answers 503 with the reason until then. Uses a database connection of its own, so that many slow requests do not
-    make the process look ill.
+    make the process look ill. `reads_from` says which server answers: the primary also stands in for a replica.
     """
     rows = state().reads.probe("SELECT version_num FROM alembic_version")
     revision = rows[0][0] if rows else None
@@ -49,7 +49,7 @@ def ready() -> Response:
         raise UnavailableError(
             f"The database is at revision {revision or 'none'}, older than this release needs. Run the migrations."
         )
-    return _health("ready", schema=revision)
+    return _health("ready", schema=revision, reads_from=state().reads.server)
 
 
 @functools.cache

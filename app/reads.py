@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from sqlalchemy import Engine, event
 
 from app.settings import ApiSettings
 from database.credentials import CredentialsError
-from database.engine import create_engine
+from database.engine import create_engine, gone_after
 
 Row = tuple[Any, ...]
 Fetch = Callable[[str, Mapping[str, Any]], list[Row]]
@@ -38,12 +39,21 @@ class UnavailableError(Exception):
     """The database cannot answer now; the text says why, in words that may be shown to anyone."""
 
 
-class _BrokenError(UnavailableError):
+class AwayError(UnavailableError):
+    """The server does not answer, or not to us."""
+
+
+class _BrokenError(AwayError):
     """The connection broke while it was idle or in use."""
 
 
 class Reads:
-    """The connections of one process. Many slow pages delay no download and no probe, nor the other way round."""
+    """The connections of one process to one server. Many slow pages delay no download and no probe, nor the other way
+    round.
+    """
+
+    server = "primary"
+    """Where the rows are read now: `primary` or `replica`."""
 
     def __init__(self, settings: ApiSettings) -> None:
         database = settings.database
@@ -52,10 +62,12 @@ class Reads:
         )
         # A download that finds no free connection is better told so at once than after a wait.
         streams = dataclasses.replace(database, pool_size=settings.streams, pool_timeout_s=1)
+        # Else a server that vanishes keeps all threads waiting.
+        make = functools.partial(create_engine, options=gone_after(database.connect_timeout_s))
         # No ping: it would cost as much as the query of a page.
-        self._pages = _autocommit(create_engine(database, "windsock-api", settings.statement_timeout_ms, ping=False))
-        self._streams = create_engine(streams, "windsock-api-download", settings.stream_timeout_s * 1000)
-        self._probe = _autocommit(create_engine(probe, "windsock-api-probe", PROBE_TIMEOUT_S * 1000))
+        self._pages = _autocommit(make(database, "windsock-api", settings.statement_timeout_ms, ping=False))
+        self._streams = make(streams, "windsock-api-download", settings.stream_timeout_s * 1000)
+        self._probe = _autocommit(make(probe, "windsock-api-probe", PROBE_TIMEOUT_S * 1000))
 
     def rows(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         """All rows of a query for a page.
@@ -75,14 +87,14 @@ class Reads:
         with _connection(self._pages, "All database connections are busy.") as connection:
             return fetch_from(connection)(query, parameters)
 
-    def probe(self, query: str) -> list[Row]:
+    def probe(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """All rows of a query of the readiness probe, on its own connection.
 
         Raises:
             UnavailableError: no connection, or no answer within two seconds.
         """
         with _connection(self._probe, "Another probe has been waiting for two seconds.") as connection:
-            return fetch_from(connection)(query, {})
+            return fetch_from(connection)(query, parameters or {})
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[psycopg.Connection[Row]]:
@@ -133,7 +145,7 @@ def _connection(engine: Engine, busy: str) -> Iterator[psycopg.Connection[Row]]:
         raise UnavailableError("The database is not at the schema that this release needs.") from error
     except _AWAY as error:
         broken = connection is not None and connection.broken
-        raise (_BrokenError if broken else UnavailableError)("The database does not answer.") from error
+        raise (_BrokenError if broken else AwayError)("The database does not answer.") from error
     finally:
         if pooled is not None:
             if connection is not None and connection.closed:

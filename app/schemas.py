@@ -195,6 +195,12 @@ class Health(ma.Schema):
     schema = fields.String(
         metadata={"description": "The revision of the database's schema; with `ready` only", "example": "0002"}
     )
+    reads_from = fields.String(
+        metadata={
+            "description": "`replica`, or `primary` where there is none or it does not answer; with `ready` only",
+            "example": "primary",
+        }
+    )
 
 
 def page_of(item: type[ma.Schema]) -> type[ma.Schema]:

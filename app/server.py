@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import functools
 import select
+import selectors
+import socket
+import struct
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 LINGER_MS = 2
+SO_ATTACH_FILTER = 26  # of Linux; Python has no name for it
+HEALTH_CHECK = b"GET /health/"
+HEALTH_THREADS = 4
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
@@ -24,11 +36,55 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
         if enabled or self.alive:
             return
         for listener in self.sockets:
-            waiting = -1
-            while waiting != self.nr_conns:  # it takes one, if there is one
-                waiting = self.nr_conns
+            _admit_nobody(listener)
+        for listener in self.sockets:
+            while _sends(listener):  # somebody waits there, or is about to
                 self.accept(listener)
             listener.close()
+
+    def init_process(self) -> None:
+        """Serve, until told to stop."""
+        self.health_checks = ThreadPoolExecutor(HEALTH_THREADS, "health")
+        super().init_process()
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Have the request of a connection answered as soon as a thread is free; a health check by threads of its own.
+
+        Where the database is slow, all threads wait for it, and requests for them. A process is not to be called ill,
+        and killed with all that it is doing, because its health check waits as well.
+        """
+        first = self._first_bytes(conn)
+        if first is None and not conn.initialized and not conn.data_ready:
+            self._watch(conn)
+            return
+        if first == HEALTH_CHECK:
+            answered = self.health_checks.submit(super().handle, conn)
+        else:
+            answered = self.tpool.submit(self.handle, conn)
+        answered.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
+
+    @staticmethod
+    def _first_bytes(conn: Any) -> bytes | None:
+        """How the next request begins; None where nothing has come yet."""
+        conn.sock.setblocking(False)
+        try:
+            return bytes(conn.sock.recv(len(HEALTH_CHECK), socket.MSG_PEEK))
+        except OSError:
+            return None
+
+    def _watch(self, conn: Any) -> None:
+        """Look at a new connection again when something comes; no thread waits for it."""
+        lingering = self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER
+        conn.timeout = time.monotonic() + lingering
+        self.pending_conns.append(conn)
+        ready = functools.partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, ready)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Close idle connections by this time, those that never sent anything as well."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
 
     stalled_timeout_s: float
     """After so many seconds in which it takes no piece of its response, a client is given up."""
@@ -54,8 +110,24 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
         return kept
 
 
+def _admit_nobody(listener: Any) -> None:
+    """Have Linux ignore who begins to connect: their systems ask again, and then find another process or nobody.
+
+    Else it could make a connection between the last one that is taken and the close of the socket, and reset it.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    # The flags of a TCP header are its byte 13, SYN is 2: dropped, all else let through (classic BPF, no right needed).
+    program = [(0x30, 0, 0, 13), (0x45, 0, 1, 2), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *instruction) for instruction in program))
+    with contextlib.suppress(OSError):  # a sandbox that has no such filters
+        listener.setsockopt(
+            socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(code))
+        )
+
+
 def _sends(sock: Any) -> bool:
-    """Whether a request comes within a moment."""
+    """Whether a request, or a connection, comes within a moment."""
     poller = select.poll()
     poller.register(sock, select.POLLIN)
     return bool(poller.poll(LINGER_MS))

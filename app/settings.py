@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from database.settings import DatabaseSettings
+from sqlalchemy.engine import URL
+
+from database.settings import DatabaseSettings, database_url
 from runtime.environment import variable, whole_number
 from runtime.settings import DeploymentSettings, LogSettings, TracingSettings
 
@@ -35,8 +37,8 @@ class ServerSettings:
     )
     threads: int = variable(
         "WINDSOCK_API_THREADS",
-        holds="how many requests a process answers at the same time, 2 to 200; more than the database connections of a "
-        "process, so that health checks find a free one",
+        holds="how many requests a process answers at the same time, 2 to 200; more than its database connections, for "
+        "answers that need none. Health checks have threads of their own",
         parse=whole_number(2, 200),
         default="12",
     )
@@ -75,6 +77,12 @@ class ApiSettings:
         holds="the commit that the program was built from, for /health; an image has its own",
         parse=str,
         default="unknown",
+    )
+    replica_url: URL | None = variable(
+        "WINDSOCK_DATABASE_REPLICA_URL",
+        holds="the address of a read replica with the same login: rows are read from it while it answers, and from "
+        "WINDSOCK_DATABASE_URL while it does not",
+        parse=database_url,
     )
     statement_timeout_ms: int = variable(
         "WINDSOCK_API_STATEMENT_TIMEOUT_MS",

@@ -9,6 +9,7 @@ from flask import current_app
 
 from app.extents import ExtentCache
 from app.reads import Reads
+from app.replica import ReplicaFirst, reads_of
 from app.settings import ApiSettings
 from app.versions import VersionReader
 
@@ -20,14 +21,14 @@ class State:
     """The connections to the database, and what is remembered of it."""
 
     settings: ApiSettings
-    reads: Reads
+    reads: Reads | ReplicaFirst
     versions: VersionReader
     extents: ExtentCache
 
     @classmethod
     def of(cls, settings: ApiSettings) -> State:
         """The state of a new process. Nothing is connected yet."""
-        reads = Reads(settings)
+        reads = reads_of(settings)
         return cls(settings, reads, VersionReader(reads), ExtentCache())
 
 

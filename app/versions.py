@@ -10,6 +10,7 @@ from flask import Response, request
 
 import runtime
 from app.reads import Reads
+from app.replica import ReplicaFirst
 
 HELD_S = 1.0
 
@@ -57,11 +58,14 @@ class Versions:
 
 
 class VersionReader:
-    """Reads the versions from the database, and holds them for a second."""
+    """Reads the versions from the database, and holds them for a second: those of the server that rows come from.
 
-    def __init__(self, reads: Reads) -> None:
+    A replica may be behind its primary: what one of them has is not marked with the version of the other.
+    """
+
+    def __init__(self, reads: Reads | ReplicaFirst) -> None:
         self._reads = reads
-        self._held: tuple[float, Versions] | None = None
+        self._held: tuple[float, str, Versions] | None = None
 
     def current(self) -> Versions:
         """The versions now, or as they were up to a second ago.
@@ -69,15 +73,15 @@ class VersionReader:
         Raises:
             UnavailableError: the database cannot answer.
         """
-        held, now = self._held, time.monotonic()
-        if held and now - held[0] < HELD_S:
-            return held[1]
+        held, now, server = self._held, time.monotonic(), self._reads.server
+        if held and now - held[0] < HELD_S and held[1] == server:
+            return held[2]
         changed, changed_at, newest, newest_at = self._reads.rows(_QUERY, {})[0]
         weather = Version(_tag(changed, changed_at), changed_at)
         latest = max((at for at in (changed_at, newest_at) if at), default=None)
         everything = Version(f"{weather.tag}-{_tag(newest, newest_at)}", latest)
         versions = Versions(weather, everything)
-        self._held = (now, versions)
+        self._held = (now, server, versions)
         return versions
 
 

@@ -19,10 +19,14 @@ class CredentialsError(Exception):
 
 
 class Credentials:
-    """The current login, kept until `refresh` finds that its source holds another one."""
+    """The current login, kept until `refresh` finds that its source holds another one.
 
-    def __init__(self, read: Callable[[], Login]) -> None:
+    `read` gives the login that the source holds, `upcoming` the one that it is about to hold, where there is one.
+    """
+
+    def __init__(self, read: Callable[[], Login], upcoming: Callable[[], Login | None] = lambda: None) -> None:
         self._read = read
+        self._upcoming = upcoming
         self._lock = threading.Lock()
         self._login: Login | None = None
 
@@ -38,13 +42,17 @@ class Credentials:
         with self._lock:
             if self._login == refused:
                 self._login = self._read()
+            if self._login == refused:
+                self._login = self._upcoming() or refused
             return self._login != refused
 
 
 def credentials_of(settings: DatabaseSettings) -> Credentials:
     """The source of the login that the settings name: a secret, else a file, else what the URL itself holds."""
     if settings.secret:
-        return Credentials(lambda: read_secret(settings.secret or ""))
+        name = settings.secret
+        # A rotation gives the role its new password a second or two before it makes it the secret's current one.
+        return Credentials(lambda: read_secret(name), lambda: _pending_secret(name))
     if settings.password_file:
         return Credentials(lambda: {"password": read_password_file(settings.password_file or "")})
     return Credentials(dict)
@@ -76,8 +84,17 @@ def read_password_file(path: str) -> str:
     return password
 
 
-def read_secret(name: str) -> Login:
+def _pending_secret(name: str) -> Login | None:
+    try:
+        return read_secret(name, "AWSPENDING")
+    except CredentialsError:
+        return None  # as most of the time; if it cannot be read, neither could the current one
+
+
+def read_secret(name: str, stage: str = "AWSCURRENT") -> Login:
     """The login in an AWS Secrets Manager secret of the form that RDS rotation uses: JSON with username and password.
+
+    `stage` is the label of the version that is read.
 
     Raises:
         CredentialsError: the secret cannot be read or has another form.
@@ -87,7 +104,7 @@ def read_secret(name: str) -> Login:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
-        text = boto3.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+        text = boto3.client("secretsmanager").get_secret_value(SecretId=name, VersionStage=stage)["SecretString"]
         fields = json.loads(text)
         return {"user": fields["username"], "password": fields["password"]}
     except (BotoCoreError, ClientError) as error:

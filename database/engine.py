@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -15,8 +16,27 @@ from database.settings import DatabaseSettings
 RECYCLE_AFTER_S = 900
 
 
+def gone_after(seconds: int) -> dict[str, int]:
+    """Options of libpq by which a server that is gone without a word is noticed after about so many seconds.
+
+    A server that ends closes its connections. One that loses its machine or its network does not, and the kernel waits
+    for it: a quarter of an hour for what is sent, hours for an answer. A server that is only slow still acknowledges.
+    """
+    probes = {
+        "keepalives_idle": max(1, seconds // 2),
+        "keepalives_interval": max(1, seconds // 4),
+        "keepalives_count": 2,
+    }
+    return {**probes, "tcp_user_timeout": seconds * 1000}
+
+
 def create_engine(
-    settings: DatabaseSettings, application_name: str, statement_timeout_ms: int = 0, *, ping: bool = True
+    settings: DatabaseSettings,
+    application_name: str,
+    statement_timeout_ms: int = 0,
+    *,
+    ping: bool = True,
+    options: Mapping[str, int] | None = None,
 ) -> Engine:
     """An engine for the database of the settings. Nothing is connected yet. All sessions are in UTC, and
     write dates as ISO 8601.
@@ -27,6 +47,7 @@ def create_engine(
         statement_timeout_ms: after so many milliseconds PostgreSQL ends a statement; 0 for never. Each program knows
             how long its own may take: a load has no limit, a page has one.
         ping: ask a connection whether it is alive before it is used. Without, who uses it has to try again.
+        options: more options of libpq, such as those of `gone_after`.
     """
     engine = sqlalchemy.create_engine(
         settings.url,
@@ -39,6 +60,7 @@ def create_engine(
             "application_name": application_name,
             "connect_timeout": settings.connect_timeout_s,
             "options": f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC -c datestyle=ISO",
+            **(options or {}),
         },
     )
     credentials = credentials_of(settings)
@@ -48,8 +70,10 @@ def create_engine(
         login = credentials.current()
         try:
             connection: psycopg.Connection[Any] = dialect.connect(*arguments, **{**parameters, **login})
-        except psycopg.OperationalError:
-            if not credentials.refresh(login):
+        except psycopg.OperationalError as error:
+            # Of a server that is away, nothing is learned about the password: its source would be asked in vain, by
+            # every request, and Secrets Manager limits and charges for that.
+            if not (error.pgconn and error.pgconn.used_password and credentials.refresh(login)):
                 raise
             connection = dialect.connect(*arguments, **{**parameters, **credentials.current()})
         return connection

@@ -5,8 +5,8 @@ the names of the steps: createSecret makes a new password and keeps it as AWSPEN
 testSecret logs in with it; finishSecret makes it AWSCURRENT. Each step may be repeated: what is done already is left.
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 
-Between setSecret and finishSecret, a second or two, programs still read the old password: a login at that very moment
-is refused, connections that are open go on. The programs read the secret again when they are refused.
+Between setSecret and finishSecret, a second or two, the secret's current password is the old one. Programs read the
+secret again when a login is refused, and the pending version where the current one is what was refused.
 
 It uses the standard library, boto3 and pg8000, which is Python all through: one package for every processor.
 """

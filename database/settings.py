@@ -12,7 +12,8 @@ from runtime.environment import variable, whole_number
 DRIVER = "postgresql+psycopg"
 
 
-def _url(text: str) -> URL:
+def database_url(text: str) -> URL:
+    """A parser of PostgreSQL's addresses that name a database."""
     try:
         url = sqlalchemy.make_url(text)
     except sqlalchemy.exc.ArgumentError:
@@ -31,7 +32,7 @@ class DatabaseSettings:
     url: URL = variable(
         "WINDSOCK_DATABASE_URL",
         holds="the database's address, such as postgresql://windsock_api@db.example.org:5432/windsock?sslmode=verify-full",
-        parse=_url,
+        parse=database_url,
         required=True,
     )
     password_file: str | None = variable(

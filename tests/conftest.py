@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -145,33 +146,48 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float = 30) -> Non
         time.sleep(0.05)
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """The server that the whole run shares."""
+@contextlib.contextmanager
+def new_cluster() -> Iterator[Cluster]:
+    """A cluster of its own, whose server has not been started; removed at the end."""
     # Not under pytest's own folder: started by root, the server's user could not enter it.
     parent = Path(tempfile.mkdtemp(prefix="windsock-tests-"))
     parent.chmod(0o755)
-    folder, port = parent / "postgres", free_port()
+    folder = parent / "postgres"
     embedded.initialise(folder, PASSWORDS[roles.OWNER])
     access = folder / "pg_hba.conf"
     access.write_text(f"host all {embedded.SUPERUSER} 127.0.0.1/32 trust\n" + access.read_text())
     # A test machine that loses its power loses nothing that is worth the wait for its disk.
     (folder / "postgresql.auto.conf").write_text("fsync = off\n")
-    with (parent / "log").open("wb") as log:
+    try:
+        yield Cluster(folder, free_port())
+    finally:
+        shutil.rmtree(parent)
+
+
+@contextlib.contextmanager
+def serving(cluster: Cluster) -> Iterator[subprocess.Popen[bytes]]:
+    """The server of a cluster, once it answers; stopped at the end if it still runs."""
+    said = cluster.folder.parent / "log"
+    with said.open("ab") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "database.embedded", "run", str(folder), "--port", str(port)],
+            [sys.executable, "-m", "database.embedded", "run", str(cluster.folder), "--port", str(cluster.port)],
             stderr=log,
             stdout=log,
             cwd=PROJECT,
         )
-    started = Cluster(folder, port)
     try:
-        wait_until(lambda: _answers(started), f"PostgreSQL answers; see {parent / 'log'}")
-        yield started
+        wait_until(lambda: _answers(cluster), f"PostgreSQL answers; see {said}")
+        yield server
     finally:
         server.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
         server.wait(30)
-        shutil.rmtree(parent)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The server that the whole run shares."""
+    with new_cluster() as made, serving(made):
+        yield made
 
 
 def _answers(cluster: Cluster) -> bool:
@@ -182,9 +198,8 @@ def _answers(cluster: Cluster) -> bool:
     return True
 
 
-@pytest.fixture(scope="session")
-def migrated(cluster: Cluster) -> str:
-    """The name of the migrated database that those of the single tests are copied from."""
+def migrate_first(cluster: Cluster) -> str:
+    """Bring a new cluster's database to the current schema, with the three roles; its name."""
     database = Database(cluster, embedded.DATABASE)
     engine = database.engine()
     migrate(engine, roles.RolePasswords(worker=PASSWORDS[roles.WORKER], api=PASSWORDS[roles.API]))
@@ -192,19 +207,32 @@ def migrated(cluster: Cluster) -> str:
     return database.name
 
 
+@pytest.fixture(scope="session")
+def migrated(cluster: Cluster) -> str:
+    """The name of the migrated database that those of the single tests are copied from."""
+    return migrate_first(cluster)
+
+
 _numbers = itertools.count(1)
+
+
+@contextlib.contextmanager
+def new_database(cluster: Cluster, template: str) -> Iterator[Database]:
+    """A copy of a database, dropped at the end, whoever still uses it."""
+    name = f"test_{next(_numbers)}"
+    original, copy, owner = sql.Identifier(template), sql.Identifier(name), sql.Identifier(roles.OWNER)
+    with cluster.superuser() as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(copy, owner, original))
+    yield Database(cluster, name)
+    with cluster.superuser() as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(copy))
 
 
 @pytest.fixture
 def database(cluster: Cluster, migrated: str) -> Iterator[Database]:
     """A fresh database with the current schema and the three roles."""
-    name = f"test_{next(_numbers)}"
-    template, copy, owner = sql.Identifier(migrated), sql.Identifier(name), sql.Identifier(roles.OWNER)
-    with cluster.superuser() as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(copy, owner, template))
-    yield Database(cluster, name)
-    with cluster.superuser() as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(copy))
+    with new_database(cluster, migrated) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
-from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import Database
+from tests.integration.api.conftest import fill
 from tests.resilience.trials import PROPERTY, Trial
 
 SEED = 20_261_129
@@ -15,11 +15,12 @@ SEED = 20_261_129
 
 
 @pytest.fixture
-def trial(request: pytest.FixtureRequest) -> Iterator[Trial]:
+def trial(request: pytest.FixtureRequest) -> Trial:
     """The test's row of the table; what is in it when the test ends, however it ends, is shown."""
     row = Trial()
-    yield row
-    request.node.user_properties.append((PROPERTY, dataclasses.asdict(row)))
+    # Not after the test: its report would have been made.
+    request.node.user_properties.append((PROPERTY, vars(row)))
+    return row
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +33,10 @@ def full(request: pytest.FixtureRequest) -> bool:
 def chance(request: pytest.FixtureRequest) -> random.Random:
     """A source of random numbers that gives the same ones in each run of the same test."""
     return random.Random(f"{SEED} {request.node.name}")  # noqa: S311 - repeatable, not secret
+
+
+@pytest.fixture
+def weather(database: Database) -> Database:
+    """A database with the weather of tests/integration/api."""
+    fill(database)
+    return database

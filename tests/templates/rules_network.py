@@ -145,9 +145,10 @@ def tls_from_the_edge_to_the_database(stacks: Stacks) -> list[str]:
         if group["Properties"]["Parameters"].get("rds.force_ssl") != "1":
             found.append(f"{name} lets clients in without TLS")
     for name, container in containers(stacks):
-        url = environment(container).get("WINDSOCK_DATABASE_URL")
-        if url and not url["Fn::Sub"].endswith("?sslmode=verify-full&sslrootcert=${DatabaseCaFile}"):
-            found.append(f"{name} does not check the database's certificate")
+        for variable in ("WINDSOCK_DATABASE_URL", "WINDSOCK_DATABASE_REPLICA_URL"):
+            url = environment(container).get(variable)
+            if url and not url["Fn::Sub"].endswith("?sslmode=verify-full&sslrootcert=${DatabaseCaFile}"):
+                found.append(f"{name} does not check the database's certificate")
     types = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
     for name, policy in resources(stacks, *types):
         refused = [

@@ -108,7 +108,9 @@ def no_password_is_written_down(stacks: Stacks) -> list[str]:
         for variable, value in environment(container).items():
             if re.search(r"PASSWORD|TOKEN|_KEY$", variable) or "resolve:" in str(value):
                 found.append(f"{name} is given a password in {variable}")
-            if variable == "WINDSOCK_DATABASE_URL" and re.search(r"//[^/@]*:[^/@]*@", str(value)):
+            if re.fullmatch("WINDSOCK_DATABASE_(REPLICA_)?URL", variable) and re.search(
+                r"//[^/@]*:[^/@]*@", str(value)
+            ):
                 found.append(f"{name} has a password in its {variable}")
     for stack, template in stacks.items():
         for output, definition in template.get("Outputs", {}).items():

@@ -11,7 +11,7 @@ from tests.templates import rules_network as network
 from tests.templates import rules_release as release
 from tests.templates import rules_safety as safety
 from tests.templates import stacks as stacks_module
-from tests.templates.stacks import Stacks, load_all
+from tests.templates.stacks import Stacks, items, load_all
 from tests.templates.test_templates import Rule, rules
 
 
@@ -44,8 +44,8 @@ def variable(address: str, name: str, value: str) -> Callable[[Stacks], None]:
 
 def replace(address: str, key: str, old: str, new: str) -> Callable[[Stacks], None]:
     def mutate(stacks: Stacks) -> None:
-        environment = properties(stacks, address)["ContainerDefinitions"][0]["Environment"]
-        entry = next(it for it in environment if it.get("Name") == key)
+        environment = items(properties(stacks, address)["ContainerDefinitions"][0]["Environment"])
+        entry = next(it for it in environment if it["Name"] == key)
         entry["Value"]["Fn::Sub"] = entry["Value"]["Fn::Sub"].replace(old, new)
 
     return mutate
@@ -89,6 +89,10 @@ FAULTS: list[tuple[Rule, Callable[[Stacks], None]]] = [
     (
         network.tls_from_the_edge_to_the_database,
         replace("api.TaskDefinition", "WINDSOCK_DATABASE_URL", "verify-full", "require"),
+    ),
+    (
+        network.tls_from_the_edge_to_the_database,
+        replace("api.TaskDefinition", "WINDSOCK_DATABASE_REPLICA_URL", "verify-full", "require"),
     ),
     (
         network.tls_from_the_edge_to_the_database,

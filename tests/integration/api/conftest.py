@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import json
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,12 @@ FROM observation GROUP BY station_id, extract(year FROM date)
 @pytest.fixture
 def weather(database: Database) -> Database:
     """A database with the observations above, their statistics and the ledger of two passes."""
+    fill(database)
+    return database
+
+
+def fill(database: Database) -> None:
+    """Put the observations above, their statistics and the ledger of two passes into an empty database."""
     with psycopg.connect(database.url(roles.WORKER)) as connection:
         ids = {
             code: connection.execute("INSERT INTO station (code) VALUES (%s) RETURNING id", [code]).fetchone()[0]  # type: ignore[index]
@@ -95,7 +102,6 @@ def weather(database: Database) -> Database:
         connection.execute(COUNT_YEARS)
         record_pass(connection, [("a.txt", "loaded", 805, 0), ("b.html", "failed", 0, 0)], "failed")
         record_pass(connection, [("a.txt", "loaded", 0, 2)], "succeeded")
-    return database
 
 
 def record_pass(
@@ -203,20 +209,24 @@ COMMAND = [sys.executable, "-m", "gunicorn", "--config", "app/gunicorn.conf.py",
 @pytest.fixture
 def serve(weather: Database, tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """A function that starts gunicorn with these variables besides the usual ones, and waits until it answers."""
-    started: list[subprocess.Popen[str]] = []
+    with contextlib.ExitStack() as started:
+        yield lambda **variables: started.enter_context(
+            serving_api({**weather.environment(roles.API), **variables}, tmp_path / "api.log")
+        )
 
-    def start(**variables: str) -> Served:
-        port, log = free_port(), tmp_path / "api.log"
-        environment = {**weather.environment(roles.API), "WINDSOCK_API_BIND": f"127.0.0.1:{port}", **variables}
-        with log.open("w") as output:
-            process = subprocess.Popen(COMMAND, env=environment, cwd=PROJECT, stderr=output, stdout=output, text=True)
-        started.append(process)
-        served = Served(process, port, log)
+
+@contextlib.contextmanager
+def serving_api(environment: Mapping[str, str], log: Path) -> Iterator[Served]:
+    """The API with these variables and an address of its own, once it answers; stopped at the end if it still runs."""
+    port = free_port()
+    variables = {**environment, "WINDSOCK_API_BIND": f"127.0.0.1:{port}"}
+    with log.open("w") as output:
+        process = subprocess.Popen(COMMAND, env=variables, cwd=PROJECT, stderr=output, stdout=output, text=True)
+    served = Served(process, port, log)
+    try:
         wait_until(lambda: _answers(served), f"gunicorn answers; see {log}")
-        return served
-
-    yield start
-    for process in started:
+        yield served
+    finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
 
