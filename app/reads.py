@@ -28,6 +28,9 @@ PROBE_TIMEOUT_S = 2  # load balancers wait about 5 seconds for a health check
 
 
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.DBAPIError, CredentialsError)
+# A server that stops says so and closes the connection. Which of the two psycopg has seen when it raises is chance: the
+# connection may still look whole.
+_GOODBYE = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown)
 _NOT_MIGRATED = (
     psycopg.errors.UndefinedTable,
     psycopg.errors.UndefinedColumn,
@@ -143,6 +146,10 @@ def _connection(engine: Engine, busy: str) -> Iterator[psycopg.Connection[Row]]:
         raise UnavailableError("The database took too long. Ask for fewer stations or a shorter time.") from error
     except _NOT_MIGRATED as error:
         raise UnavailableError("The database is not at the schema that this release needs.") from error
+    except _GOODBYE as error:
+        if connection is not None:
+            connection.close()
+        raise _BrokenError("The database does not answer.") from error
     except _AWAY as error:
         broken = connection is not None and connection.broken
         raise (_BrokenError if broken else AwayError)("The database does not answer.") from error

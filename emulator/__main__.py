@@ -92,7 +92,6 @@ def start(port: int, folder: Path, minute_s: float = 60.0) -> None:
         "IOT_MTLS_ENABLED": "0",
         "BIND_HOST": "127.0.0.1",
         "DOCKER_NETWORK": "bridge",
-        "RDS_TMPFS_SIZE": "2g",
         "PYTHONPATH": str(PROJECT),
     }
     with (folder / "log").open("w", encoding="utf-8") as log:

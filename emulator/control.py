@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import hypercorn.asyncio
 from ministack.core.responses import request_scope
 
-from emulator import schedules
+from emulator import schedules, tasks
 from emulator.settings import ACCOUNT, REGION
 
 _PREFIX = "/_emulator/"
@@ -51,11 +51,13 @@ def _front(app: Any) -> Any:
 def _do(method: str, what: str, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
     if (method, what) == ("GET", "calls"):
         return 200, {"calls": _calls}
-    if (method, what) != ("POST", "fire"):
-        there = f"POST {_PREFIX}fire?group=...&name=... and GET {_PREFIX}calls"
-        return 404, {"error": f"There is no {method} {_PREFIX}{what}. There are {there}"}
     with request_scope(ACCOUNT, REGION):
         try:
-            return 200, schedules.fire(query.get("group", "default"), query.get("name", ""))
-        except schedules.NoScheduleError as error:
+            if (method, what) == ("POST", "fire"):
+                return 200, schedules.fire(query.get("group", "default"), query.get("name", ""))
+            if (method, what) == ("POST", "interrupt"):
+                return 200, tasks.interrupt(query.get("task", ""))
+        except (schedules.NoScheduleError, tasks.NoTaskError) as error:
             return 404, {"error": str(error)}
+    there = f"POST {_PREFIX}fire?group=...&name=..., POST {_PREFIX}interrupt?task=... and GET {_PREFIX}calls"
+    return 404, {"error": f"There is no {method} {_PREFIX}{what}. There are {there}"}

@@ -35,6 +35,7 @@ class Health:
     text: str = "Target registration is in progress"
     passed: int = 0
     failed: int = 0
+    failing_since: float = 0.0
     due: float = 0.0
     busy: bool = False
 
@@ -56,6 +57,17 @@ def state(group: str, address: str, port: int) -> str:
     with _lock:
         health = _known.get((group, address, port))
     return health.state if health else "unused"
+
+
+def given_up(group: str, address: str, port: int) -> bool:
+    """Whether a target has failed for as long as its group allows, in real seconds: as it would on AWS, too."""
+    settings = alb._tgs.get(group) or {}
+    allowed_s = float(settings.get("HealthCheckIntervalSeconds") or 30) * int(
+        settings.get("UnhealthyThresholdCount") or 2
+    )
+    with _lock:
+        health = _known.get((group, address, port))
+        return health is not None and health.failed > 0 and time.monotonic() - health.failing_since > allowed_s
 
 
 def healthy(group: str) -> int:
@@ -114,6 +126,8 @@ def _check(key: Key, group: dict[str, Any], health: Health) -> None:
                 health.state, health.reason, health.text = "healthy", "", ""
                 log.info("target %s:%s of %s is healthy", key[1], key[2], key[0].split("/")[-2])
             return
+        if not health.failed:
+            health.failing_since = time.monotonic()
         health.passed, health.failed = 0, health.failed + 1
         if health.state != "unhealthy" and health.failed >= int(group.get("UnhealthyThresholdCount") or 2):
             health.state = "unhealthy"

@@ -152,6 +152,8 @@ def _run(docker: Any, _engine: str, options: dict[str, Any], tls_names: Any = ()
 
 def _started(docker: Any, options: dict[str, Any]) -> Any:
     settings = {
+        # A crash of the server loses nothing by it; that of the machine ends the rehearsal.
+        "fsync": "off",
         "ssl": "on",
         "ssl_cert_file": f"{_TLS_FOLDER}/server.crt",
         "ssl_key_file": f"{_TLS_FOLDER}/server.key",
@@ -168,17 +170,31 @@ def _started(docker: Any, options: dict[str, Any]) -> Any:
     # Nothing of it is published on this machine's own addresses.
     options |= {"user": "0:0", "entrypoint": ["sh", "-c", wait, "server"], "command": command, "ports": None}
     options["labels"] = {**options.get("labels", {}), LABEL: str(port())}
+    # The data are in the image's own volume, which outlives a crash; MiniStack's would be gone with it.
+    options.pop("tmpfs", None)
+    # RDS shows nobody its owner's password: nor does what Docker tells of the container.
+    environment = dict(options["environment"])
+    password = environment.pop("POSTGRES_PASSWORD")
+    options["environment"] = {**environment, "POSTGRES_PASSWORD_FILE": f"{_TLS_FOLDER}/password"}
     container = docker.containers.create(**options)
     try:
         container.start()
         container.reload()
         identifier, own = options["labels"]["db_id"], _own_address(container)
-        _certify(container, [addresses.of(identifier), own])
+        _certify(container, [addresses.of(identifier), own], {"password": password})
         addresses.lead(identifier, own)
     except Exception:
         container.remove(force=True, v=True)
         raise
     return container
+
+
+def start_again(instance: Mapping[str, Any]) -> None:
+    """Start a server that has ended, with its data; its address leads to it again."""
+    container = rds._get_docker().containers.get(instance["_docker_container_id"])
+    container.start()
+    container.reload()
+    addresses.lead(instance["DBInstanceIdentifier"], _own_address(container))
 
 
 def move(instance: Mapping[str, Any], identifier: str) -> str:
@@ -209,21 +225,23 @@ def _own_address(container: Any) -> str:
     return next(str(network["IPAddress"]) for network in networks if network["IPAddress"])
 
 
-def _certify(container: Any, its_addresses: list[str]) -> None:
+def _certify(container: Any, its_addresses: list[str], more: Mapping[str, str] | None = None) -> None:
     certificate, key = rds._pg_server_material(["localhost"], [*its_addresses, "127.0.0.1"])
-    if not container.put_archive("/", _with_access(rds._pg_tls_archive(certificate, key))):
+    files = {"pg_hba.conf": _ACCESS, **(more or {})}
+    if not container.put_archive("/", _with_files(rds._pg_tls_archive(certificate, key), files)):
         raise PostgresError("Docker refused the certificate of the server")
 
 
-def _with_access(archive: bytes) -> bytes:
-    """The archive of certificate and key, with the rules of who may log in put first: the server waits for the key."""
+def _with_files(archive: bytes, files: Mapping[str, str]) -> bytes:
+    """The archive of certificate and key, with other files put first: the server waits for the key."""
     made = io.BytesIO()
     with tarfile.open(fileobj=io.BytesIO(archive)) as before, tarfile.open(fileobj=made, mode="w") as after:
         members = before.getmembers()
         after.addfile(members[0])
-        rules = tarfile.TarInfo(f"{_TLS_FOLDER.lstrip('/')}/pg_hba.conf")
-        rules.mode, rules.size = 0o600, len(_ACCESS)
-        after.addfile(rules, io.BytesIO(_ACCESS.encode()))
+        for name, text in files.items():
+            file = tarfile.TarInfo(f"{_TLS_FOLDER.lstrip('/')}/{name}")
+            file.mode, file.size = 0o600, len(text.encode())
+            after.addfile(file, io.BytesIO(text.encode()))
         for member in members[1:]:
             after.addfile(member, before.extractfile(member))
     return made.getvalue()

@@ -15,7 +15,7 @@ PARTS = (
     "resources.network", "resources.load_balancing", "resources.secrets", "resources.storage", "resources.alarms",
     "recorded",
     # what runs in containers
-    "registry", "postgres", "database", "restores", "tasks", "task_start", "task_logs", "task_end",
+    "registry", "postgres", "database", "restores", "crashes", "tasks", "task_start", "task_logs", "task_end",
     # services of ECS, their health and their releases
     "service_api", "health",
     # who calls whom

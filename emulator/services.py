@@ -46,6 +46,7 @@ class Service:
         self._lock = threading.RLock()
         self._deleted = False
         self._registered: dict[str, tuple[str, str]] = {}
+        self._registered_at: dict[str, float] = {}
         record["deployments"] = []
 
     def start(self) -> None:
@@ -102,6 +103,7 @@ class Service:
                 if self._deleted:
                     return
                 try:
+                    self._give_up_unhealthy()
                     for revision in list(self.revisions):
                         self._keep_up(revision)
                     self._sync_targets()
@@ -111,6 +113,18 @@ class Service:
                 except Exception:  # one round that failed is followed by another
                     log.exception("looking after the service %s", self.name)
             time.sleep(_PAUSE_S)
+
+    def _give_up_unhealthy(self) -> None:
+        """A task that the load balancer found unhealthy is stopped, and then replaced. ECS replaces it first.
+
+        Its grace period is not scaled: programs start no faster here than on AWS.
+        """
+        grace_s = float(self.record.get("healthCheckGracePeriodSeconds") or 0)
+        for arn, (group, address) in list(self._registered.items()):
+            is_over = time.monotonic() - self._registered_at[arn] > grace_s
+            if is_over and health.given_up(group, address, self._port()):
+                self._event(f"(task {arn.rsplit('/', 1)[-1]}) failed ELB health checks in (target-group {group})")
+                self._stop(ecs._tasks[arn], f"Task failed ELB health checks in (target-group {group})")
 
     def _keep_up(self, revision: Revision) -> None:
         """As many tasks as wanted: dead ones are replaced, spare ones stopped when they are drained."""
@@ -238,6 +252,7 @@ class Service:
         for arn, (group, address) in wanted.items():
             if self._registered.get(arn) != (group, address):
                 alb._targets.setdefault(group, []).append({"Id": address, "Port": self._port()})
+                self._registered_at[arn] = time.monotonic()
         self._registered = wanted
 
     def _withdraw(self, group: str, address: str) -> None:

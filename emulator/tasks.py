@@ -50,6 +50,26 @@ def stop(task: dict[str, Any], reason: str, code: str = "ServiceSchedulerInitiat
     spawn_background(end, thread_name="emulator-stop")
 
 
+class NoTaskError(Exception):
+    """There is no such task that runs on Spot; the message says so."""
+
+
+def interrupt(arn: str) -> dict[str, str]:
+    """Take a task away as Spot does: it is asked to end, killed when its time is over, and the reason is said.
+
+    Returns:
+        `task`, its ARN. It may not have ended yet.
+
+    Raises:
+        NoTaskError: There is none of that ARN, or Spot has no power over it.
+    """
+    task = ecs._tasks.get(arn)
+    if task is None or task.get("capacityProviderName") != "FARGATE_SPOT":
+        raise NoTaskError(f"There is no task {arn} on Spot")
+    stop(task, "Your Spot Task was interrupted.", "SpotInterruption")
+    return {"task": arn}
+
+
 def _stop_task(data: dict[str, Any]) -> Any:
     cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
     task = ecs._resolve_task(data.get("task", ""), cluster) if cluster else None

@@ -57,8 +57,8 @@ def is_sql(span: Span) -> bool:
 
 
 @contextlib.contextmanager
-def collecting() -> Iterator[Collector]:
-    """A collector that listens at its address."""
+def collecting(host: str = "127.0.0.1") -> Iterator[Collector]:
+    """A collector that listens at its address; containers need one of this machine's that they reach."""
     collector = Collector()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -75,8 +75,8 @@ def collecting() -> Iterator[Collector]:
         def log_message(self, *_arguments: object) -> None:
             """Nothing: the tests look at what came."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        collector.address = f"http://127.0.0.1:{server.server_port}"
+    with http.server.ThreadingHTTPServer((host, 0), Handler) as server:
+        collector.address = f"http://{host}:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

@@ -33,6 +33,8 @@ from database.settings import DatabaseSettings
 from runtime.environment import load
 from tests.resilience import trials
 
+pytest_plugins = ["tests.acceptance.rehearsal.fixtures"]
+
 PROJECT = Path(__file__).parent.parent
 ARTEFACTS = PROJECT / "tests" / "artefacts"
 """What tests leave for people to look at."""

@@ -1,6 +1,6 @@
 """`make resilience`: all trials at their whole length, their table, and how many passed as the last line.
 
-    python -m tests.resilience [pytest's arguments]
+python -m tests.resilience [pytest's arguments]
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import re
@@ -12,13 +13,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from deployment.session import Place
-from tests.acceptance.client import NO_ANSWER, get
+from tests.acceptance.client import NO_ANSWER, Answer, get
 from tests.conftest import PROJECT, free_port
 
 MINUTE_S = 3.0
@@ -51,6 +52,8 @@ class Rehearsal:
         self.place = Place("us-east-1", "", f"http://127.0.0.1:{self.port}", "test", "test")
         self.stopwatch: list[tuple[str, float, int]] = []
         """What was run, for how many seconds, with how many calls of AWS."""
+        self.printed: list[str] = []
+        """Each line that a playbook printed."""
         self.written_down: list[dict[str, Any]] = []
         """What the emulator has only recorded."""
         subprocess.run(["git", "clone", "--quiet", PROJECT, self.folder], check=True)
@@ -105,6 +108,7 @@ class Rehearsal:
             lines.append(line)
         code, seconds = process.wait(), time.monotonic() - began
         self.stopwatch.append((" ".join([playbook, *options]), seconds, self.calls() - calls))
+        self.printed += lines
         return Played(code, "".join(lines), seconds)
 
     def calls(self) -> int:
@@ -173,33 +177,64 @@ class Rehearsal:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """A request that was not answered with 200: when it was asked and when it failed, and the answer if there was one.
+
+    The times are of `time.monotonic`.
+    """
+
+    asked: float
+    failed: float
+    path: str
+    answer: Answer | None
+    text: str
+
+
 @dataclasses.dataclass
 class Load:
     """Requests that were made all the while, by what came of them."""
 
     answered: int = 0
-    failed: list[str] = dataclasses.field(default_factory=list)
+    failures: list[Failure] = dataclasses.field(default_factory=list)
     revisions: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def failed(self) -> list[str]:
+        """What failed, in words."""
+        return [f"{each.path}: {each.text}" for each in self.failures]
+
+
+USUAL_PATHS = ("/health/live", "/api/weather?per_page=10")
 
 
 @contextmanager
-def under_load(url: str, clients: int = 4) -> Iterator[Load]:
-    """Ask without a pause from several clients while the block runs; an answer other than 200 is a failure."""
-    load, over, lock = Load(), threading.Event(), threading.Lock()
+def under_load(url: str, clients: int = 4, paths: Sequence[str] = USUAL_PATHS) -> Iterator[Load]:
+    """Ask without a pause from several clients while the block runs; an answer other than 200 is a failure.
+
+    `{n}` in a path is another number in each request, so that no cache has the answer.
+    """
+    load, over, lock, numbers = Load(), threading.Event(), threading.Lock(), itertools.count()
 
     def ask() -> None:
         while not over.is_set():
-            for path in ("/health/live", "/api/weather?per_page=10"):
+            for template in paths:
+                path, asked, answer, revision = (
+                    template.replace("{n}", str(next(numbers))),
+                    time.monotonic(),
+                    None,
+                    None,
+                )
                 try:
                     answer = get(url + path)
                     problem = None if answer.status == 200 else f"{answer.status} {answer.body[:200]!r}"
                     revision = answer.json()["revision"] if path == "/health/live" and not problem else None
                 except NO_ANSWER as error:
-                    problem, revision = f"no answer: {error}", None
+                    problem = f"no answer: {error}"
                 with lock:
                     load.answered += not problem
                     if problem:
-                        load.failed.append(f"{path}: {problem}")
+                        load.failures.append(Failure(asked, time.monotonic(), path, answer, problem))
                     if revision and revision not in load.revisions:
                         load.revisions.append(revision)
             time.sleep(0.02)

@@ -1,28 +1,37 @@
-"""One rehearsal for all of its tests: they follow each other as its days would."""
+"""One rehearsal for all of its tests, in whichever folder: they follow each other as its days would.
+
+A plugin of tests/conftest.py: what several folders share lives once only where it belongs to none of them.
+"""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.acceptance.rehearsal.rehearsal import Rehearsal
-from tests.conftest import ARTEFACTS
+from tests.conftest import ARTEFACTS, PROJECT
 
+FOLDERS = ("tests/acceptance/rehearsal", "tests/resilience/rehearsal")
 _FIRST = "test_rehearsal.py"
 _LAST = "test_a_deployment_is_deleted_and_its_data_are_kept"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What deploys comes first, what deletes last: the tests of every file here go on with the same deployment."""
-    ours = [index for index, item in enumerate(items) if item.path.parent == Path(__file__).parent]
-    in_order = sorted((items[index] for index in ours), key=lambda item: (item.name == _LAST, item.path.name != _FIRST))
-    for index, item in zip(ours, in_order, strict=True):
-        items[index] = item
+    """What deploys comes first, what deletes last: the tests of both folders go on with the same deployment.
+
+    They follow each other, so that its containers do not run beside tests of anything else.
+    """
+    folders = {PROJECT / folder for folder in FOLDERS}
+    ours = [item for item in items if item.path.parent in folders]
+    if ours:
+        first = items.index(ours[0])
+        others = [item for item in items if item.path.parent not in folders]
+        ours.sort(key=lambda item: (item.name == _LAST, item.path.name != _FIRST))
+        items[:] = others[:first] + ours + others[first:]
 
 
 @pytest.fixture(scope="session")
