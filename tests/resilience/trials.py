@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -39,17 +40,24 @@ def show(reporter: pytest.TerminalReporter) -> None:
     ]
     if not reports:
         return
+    # What a test wrote down is complete when its fixtures have ended.
+    written = {
+        report.nodeid: dict(report.user_properties)
+        for several in reporter.stats.values()
+        for report in several
+        if isinstance(report, pytest.TestReport) and report.when == "teardown"
+    }
     reporter.section("resilience: what was tried, and what was lost")
     console = Console(width=max(reporter._tw.fullwidth, 140), file=reporter._tw._file)
-    console.print(table(sorted(reports, key=lambda report: report.nodeid)))
+    console.print(table(sorted(reports, key=lambda report: report.nodeid), written))
 
 
-def table(reports: Iterable[pytest.TestReport]) -> Table:
-    """The rows of these reports."""
+def table(reports: Iterable[pytest.TestReport], written: Mapping[str, Mapping[str, Any]]) -> Table:
+    """The rows of these reports, with the properties that each test has written down."""
     made = Table("subject", "tried", "times", "lost", "seen", "")
     for report in reports:
         file, _, test = report.nodeid.removeprefix(FOLDER).partition("::")
-        trial = Trial(**dict(report.user_properties).get(PROPERTY, {}))
+        trial = Trial(**written.get(report.nodeid, {}).get(PROPERTY, {}))
         subject = file.removesuffix(".py").replace("test_", "").replace("_", " ")
         what = trial.what or test.removeprefix("test_").replace("_", " ")
         figures = (str(trial.times), str(trial.lost)) if trial.times else ("", "")
