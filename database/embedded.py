@@ -31,6 +31,7 @@ DATABASE = "windsock"
 SUPERUSER = "postgres"
 SYSTEM_USER = "windsock"  # of the operating system, when started by root
 ROOTS_BINARIES = Path("/var/lib/windsock")
+EVERYBODY = Path(__file__).with_name("everybody.sql")
 SERVER = "pginstall18"  # the wheel holds two releases of PostgreSQL; this folder has 18
 
 INITDB = ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--auth=reject", "--no-instructions"]
@@ -86,17 +87,23 @@ def initialise(folder: Path, owner_password: str) -> None:
     try:
         _as_user(user, initdb, stdin="")
         (folder / "pg_hba.conf").write_text(ACCESS)
-        _as_user(user, [binaries / "postgres", "--single", "-j", "-D", folder, "postgres"], _owner(owner_password))
+        # In the database that others are copied from: what is taken from everybody there, our database never has.
+        _as_user(
+            user, [binaries / "postgres", "--single", "-j", "-D", folder, "template1"], _statements(owner_password)
+        )
     except BaseException:
         shutil.rmtree(folder)
         raise
 
 
-def _owner(password: str) -> str:
+def _statements(password: str) -> str:
     # `postgres --single -j` ends a statement at a semicolon followed by an empty line.
     role, database = sql.Identifier(OWNER).as_string(), sql.Identifier(DATABASE).as_string()
     secret = sql.Literal(password).as_string()
-    return f"CREATE ROLE {role} LOGIN CREATEROLE PASSWORD {secret};\n\nCREATE DATABASE {database} OWNER {role};\n\n"
+    return (
+        f"{EVERYBODY.read_text(encoding='utf-8')}\n"
+        f"CREATE ROLE {role} LOGIN CREATEROLE PASSWORD {secret};\n\nCREATE DATABASE {database} OWNER {role};\n\n"
+    )
 
 
 def run(folder: Path, port: int) -> None:

@@ -45,6 +45,8 @@ def ensure_roles(connection: psycopg.Connection[tuple[object, ...]], passwords: 
         "GRANT INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {worker}",
         "GRANT MAINTAIN ON observation, yearly_statistics, station TO {worker}",  # ANALYZE after a large load
         "REVOKE INSERT, UPDATE ON alembic_version FROM {worker}",
+        # Its rights are what keeps it from writing. This keeps a mistake from what PostgreSQL lets everybody do.
+        "ALTER ROLE {api} SET default_transaction_read_only = on",
     ]
     for statement in statements:
         connection.execute(
