@@ -1,6 +1,6 @@
 # Each target is one line or a few: what they start says how it works.
 .DEFAULT_GOAL := help
-.PHONY: help up down test rehearse resilience lint docs lock bench
+.PHONY: help up down test rehearse resilience lint docs lock bench audit sbom
 
 BIN := .venv/bin
 PLACE ?= local
@@ -60,6 +60,13 @@ bench: ## measure the load and the API [ARGS=--only=api]
 	@sh requirements/install.sh dev
 	@sh requirements/bench.sh
 	@$(BIN)/python -m bench $(ARGS)
+
+audit: ## known holes in the locked packages, by PyPI's advisories; says so where those cannot be reached
+	@sh requirements/supply.sh audit
+
+sbom: ## the bill of materials (CycloneDX) of the images of `make up PLACE=compose`, in .tools/sbom [VERSION=dev]
+	@for program in api worker; do \
+	    sh requirements/supply.sh sbom windsock-$$program:$(or $(VERSION),dev) .tools/sbom/$$program.cdx.json || exit 1; done
 
 lock: ## write requirements/*.txt from pyproject.toml [UPGRADE=--upgrade]
 	@sh requirements/install.sh dev

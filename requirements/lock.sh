@@ -20,7 +20,7 @@ for extra in api worker local deploy rotation; do
 done
 # checkov wants an older boto3, and nobody but the emulator and the references of the benchmark has their packages: nothing
 # binds these to the others.
-for tool in checkov emulator bench; do
+for tool in checkov emulator bench supply; do
     .venv/bin/python -m uv pip compile "requirements/$tool.in" --universal --python-version 3.11 \
         --generate-hashes --no-header --quiet --output-file "requirements/$tool.txt" "$@"
 done

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -47,43 +46,6 @@ def test_only_the_api_is_published_and_only_here(stack: Stack) -> None:
         ports = stack.inspect(service)["NetworkSettings"]["Ports"]
         published[service] = [(name, one["HostIp"]) for name, hosts in ports.items() for one in hosts or []]
     assert published == {"db": [], "s3": [], "worker": [], "api": [("8000/tcp", "127.0.0.1")]}
-
-
-@pytest.mark.parametrize("service", sorted(SERVICES | {"migrate", "secrets"}))
-def test_a_container_is_locked_down(stack: Stack, service: str) -> None:
-    found = stack.inspect(service)
-    host = found["HostConfig"]
-    assert host["ReadonlyRootfs"] is True
-    assert host["CapDrop"] == ["ALL"]
-    assert not host["CapAdd"]
-    assert not host["Privileged"]
-    assert host["SecurityOpt"] == ["no-new-privileges:true"]
-    assert host["Memory"] > 0
-    assert host["NanoCpus"] > 0
-    assert host["PidsLimit"] > 0
-
-
-@pytest.mark.parametrize("service", sorted(SERVICES))
-def test_what_goes_on_is_not_root(stack: Stack, service: str) -> None:
-    user = stack.compose("exec", "-T", service, "id", "-u").stdout.strip()
-    assert user != "0"
-
-
-def test_no_secret_is_in_an_environment_variable(stack: Stack) -> None:
-    show = ("run", "--rm", "--no-deps", "--entrypoint", "sh", "secrets", "-c", "cat /secrets/*/*")
-    secrets = re.findall(r"\b[0-9a-f]{20,}\b", stack.compose(*show).stdout)
-    assert len(secrets) == 5  # three passwords and the two keys
-    for service in SERVICES | {"migrate"}:
-        environment = str(stack.inspect(service)["Config"])
-        assert not [secret for secret in secrets if secret in environment]
-
-
-@pytest.mark.parametrize(
-    ("service", "file"),
-    [("api", "/run/secrets/worker/password"), ("worker", "/run/secrets/owner/password"), ("s3", "/run/secrets/api")],
-)
-def test_a_program_cannot_read_the_secret_of_another(stack: Stack, service: str, file: str) -> None:
-    assert stack.compose("exec", "-T", service, "cat", file, check=False).returncode != 0
 
 
 def test_starting_again_keeps_secrets_and_data(stack: Stack) -> None:
