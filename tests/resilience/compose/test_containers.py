@@ -20,8 +20,7 @@ ENDED = ["migrate", "secrets"]
 ROOT = {"secrets"}
 PRIVATE_KEY = r"-----BEGIN ([A-Z]+ )?PRIVATE KEY-----[A-Za-z0-9+/=[:space:]]{60}"
 ACCESS_KEY = r"(AKIA|ASIA)[A-Z0-9]{16}"
-# AWS's own example key stands in the documentation that botocore brings along.
-EXAMPLES = {"AKIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE"}
+EXAMPLE = "EXAMPLE"  # so end the keys in the documentation that botocore brings along
 TRIES = {
     "write beside the tmpfs": "touch /somewhere",
     "write into the program": "touch /windsock/somewhere /usr/bin/somewhere",
@@ -60,7 +59,8 @@ def test_no_image_has_a_key(images: None, trial: Trial) -> None:  # noqa: ARG001
         keys = run(*shell, f"grep -rIzlE -e '{PRIVATE_KEY}' {folders} 2> /dev/null; true").stdout.split()
         access = run(*shell, f"grep -rIohwE -e '{ACCESS_KEY}' {folders} 2> /dev/null; true").stdout.split()
         told = run("docker", "history", "--no-trunc", image).stdout + run("docker", "image", "inspect", image).stdout
-        found += [*keys, *(set(access) - EXAMPLES), *re.findall(r"//[^/\s:@]+:[^/\s@]+@", told)]
+        real = [key for key in access if not key.endswith(EXAMPLE)]
+        found += [*keys, *real, *re.findall(r"//[^/\s:@]+:[^/\s@]+@", told)]
         trial.times += 1
     trial.lost = len(found)
     assert found == []
