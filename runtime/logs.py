@@ -27,7 +27,7 @@ def json_formatter() -> JsonFormatter:
 
 
 def visible(text: str) -> str:
-    """A text of somebody else's with what cannot be printed escaped: no line end forges a line, no terminal obeys it."""
+    """A text of somebody else's, what cannot be printed escaped: it forges no line, and no terminal obeys it."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -11,7 +11,7 @@ from tests.resilience.fuzzing import running
 from tests.resilience.fuzzing.targets import NAMES, target
 from tests.resilience.trials import Trial
 
-INPUTS, INPUTS_IN_FULL = 1_500, 50_000
+INPUTS, INPUTS_IN_FULL = 500, 50_000
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
-"""Runs one target in the fuzzer's environment: .tools/fuzz/bin/python -m tests.resilience.fuzzing.start TARGET CORPUS ...
+"""Runs one target in the fuzzer's environment.
 
-What follows are the options of libFuzzer, such as -runs=1000 -seed=1.
+    .tools/fuzz/bin/python -m tests.resilience.fuzzing.start TARGET CORPUS [OPTION ...]
+
+The options are libFuzzer's, such as -runs=1000 -seed=1.
 """
 
 from __future__ import annotations
