@@ -1,6 +1,6 @@
 # Each target is one line or a few: what they start says how it works.
 .DEFAULT_GOAL := help
-.PHONY: help up down test rehearse resilience lint docs lock bench audit sbom
+.PHONY: help up down test rehearse resilience fuzz lint docs lock bench audit sbom
 
 BIN := .venv/bin
 PLACE ?= local
@@ -38,6 +38,10 @@ rehearse: ## deploy to an emulated AWS on this machine, release, destroy; says w
 resilience: ## faults, load, hostile input and locked doors, at full length; a table of what was lost [ARGS=-k=killed]
 	@sh requirements/install.sh dev
 	@$(BIN)/python -m tests.resilience $(ARGS)
+
+fuzz: ## let a fuzzer look for input that the parsers fall over; what it finds stays in tests/artefacts [SECONDS=600] [ARGS=cron]
+	@sh requirements/install.sh dev
+	@$(BIN)/python -m tests.resilience.fuzzing --seconds $(or $(SECONDS),600) $(ARGS)
 
 lint: ## check the style, the types, the playbooks, the templates and the scripts
 	@sh requirements/install.sh dev

@@ -66,6 +66,4 @@ class StructuredLogger(Logger):  # type: ignore[misc] # gunicorn has no types
 def _printable(text: str) -> str:
     """Text of a client as a log may hold it: in UTF-8, no line ends or control characters, not endless."""
     decoded = text.encode("latin-1", "replace").decode("utf-8", "replace")[:LONGEST]  # WSGI gives bytes as Latin-1
-    if decoded.isprintable():
-        return decoded
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in decoded)
+    return logs.visible(decoded)

@@ -17,7 +17,7 @@ from marshmallow import fields, validate
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
-from app.errors import InvalidParameter, InvalidParametersError
+from app.errors import InvalidParameter, InvalidParametersError, invalid_parameter
 
 DEFAULT_PER_PAGE = 100
 MOST_PER_PAGE = 1000
@@ -143,7 +143,13 @@ class StrictParser(FlaskParser):
 
     def load_querystring(self, req: Request, schema: ma.Schema) -> MultiDictProxy:
         """The parameters of the query string, each at most once."""
-        repeated = [name for name, values in req.args.lists() if len(values) > 1]
+        try:
+            given = req.args
+        except UnicodeDecodeError:  # of bytes as they are; percent-encoded ones become question marks
+            raise invalid_parameter(
+                "query string", "has bytes that are no UTF-8", "percent-encoded UTF-8, such as %C3%BC"
+            ) from None
+        repeated = [name for name, values in given.lists() if len(values) > 1]
         if repeated:
             raise InvalidParametersError(
                 [InvalidParameter(shown_name(name), "is given more than once", "one value") for name in repeated]

@@ -98,6 +98,27 @@ def problems(*statuses: int) -> Callable[[View], View]:
     return decorate
 
 
+def link(path: str, description: str, **parameters: str) -> dict[str, Any]:
+    """A link of OpenAPI: how to ask another address with what an answer holds, given as pointers into its JSON."""
+    pointer = path.replace("/", "~1")
+    return {
+        "operationRef": f"#/paths/{pointer}/get",
+        "parameters": {name: f"$response.body#{value}" for name, value in parameters.items()},
+        "description": description,
+    }
+
+
+def linked(**links: dict[str, Any]) -> Callable[[View], View]:
+    """Document where an answer leads."""
+    decorate: Callable[[View], View] = Blueprint.doc(responses={200: {"links": links}})
+    return decorate
+
+
+def next_page(path: str) -> dict[str, Any]:
+    """The link from a page of a list to the next one."""
+    return link(path, "The next page, where there is one", cursor="/pagination/next_cursor")
+
+
 def cached_list(csv: str | None = None) -> Callable[[View], View]:
     """Document what a list of weather has in common with the others; `csv` is an example of it as CSV."""
     ok: dict[str, Any] = {"headers": {**LIST_HEADERS, **CACHE_HEADERS}}

@@ -4,6 +4,7 @@ import socket
 import sys
 from pathlib import Path
 
+from app import refusals
 from app.settings import ApiSettings
 from runtime.environment import SettingsError, load
 
@@ -39,5 +40,6 @@ def on_starting(server):
 
 
 def post_worker_init(worker):
-    """Give up a client that takes nothing of its response."""
+    """Give up a client that takes nothing of its response; refuse in the form of all other errors."""
     worker.stalled_timeout_s = _settings.stalled_timeout_s
+    refusals.register()

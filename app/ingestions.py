@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 
 from app import pagination, representation, schemas
 from app.arguments import Blueprint, NoQuery, PageQuery, choice
-from app.documentation import LIST_HEADERS, problems
+from app.documentation import LIST_HEADERS, link, linked, next_page, problems
 from app.pagination import paging_of
 from app.reads import Row
 from app.state import state
@@ -145,6 +145,10 @@ class FilesQuery(PageQuery, FilesFilter):
 @blueprint.route("")
 @blueprint.arguments(IngestionsQuery(), location="query")
 @blueprint.response(200, schemas.IngestionPage, description="A page of passes", headers=LIST_HEADERS)
+@linked(
+    next=next_page("/api/ingestions"),
+    ingestion=link("/api/ingestions/{ingestion_id}", "The newest pass", ingestion_id="/data/0/id"),
+)
 @problems(400, 406, 503)
 def ingestions(query: dict[str, Any]) -> Response:
     """Passes of the worker, the newest first
@@ -157,6 +161,7 @@ def ingestions(query: dict[str, Any]) -> Response:
 @blueprint.route("/<int:ingestion_id>")
 @blueprint.arguments(NoQuery(), location="query")
 @blueprint.response(200, schemas.Ingestion, description="The pass")
+@linked(files=link("/api/ingestions/{ingestion_id}/files", "Its files", ingestion_id="/id"))
 @problems(400, 404, 406, 503)
 def ingestion(_query: dict[str, Any], ingestion_id: int) -> Response:
     """One pass of the worker"""
@@ -167,6 +172,14 @@ def ingestion(_query: dict[str, Any], ingestion_id: int) -> Response:
 @blueprint.route("/<int:ingestion_id>/files")
 @blueprint.arguments(FilesQuery(), location="query")
 @blueprint.response(200, schemas.SourceFilePage, description="A page of files", headers=LIST_HEADERS)
+@linked(
+    rejected_lines=link(
+        "/api/ingestions/{ingestion_id}/files/{file_id}/rejected-lines",
+        "What could not be loaded of the first file",
+        ingestion_id="/data/0/ingestion_id",
+        file_id="/data/0/id",
+    )
+)
 @problems(400, 404, 406, 503)
 def files(query: dict[str, Any], ingestion_id: int) -> Response:
     """The files of a pass

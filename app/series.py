@@ -265,7 +265,7 @@ STATISTICS = Series(
     table="yearly_statistics",
     key="year",
     key_type=int,
-    sql_type="integer",
+    sql_type="bigint",  # what any cursor may hold, though no year is as high
     before_all="-1",
     columns={
         "year": "o.year",

@@ -16,6 +16,8 @@ from typing import Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
+from app import refusals
+
 LINGER_MS = 2
 SO_ATTACH_FILTER = 26  # of Linux; Python has no name for it
 HEALTH_CHECK = b"GET /health/"
@@ -97,6 +99,10 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
         """
         conn.sock.settimeout(self.stalled_timeout_s)
         return super().handle_request(req, conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Refuse a request that is none, or say that answering one has failed."""
+        super().handle_error(req, client, addr, refusals.refused(exc))
 
     def handle(self, conn: Any) -> Any:
         """Answer a request, and those that follow on the same connection while nobody else waits for the thread.

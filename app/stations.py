@@ -11,7 +11,7 @@ from werkzeug.exceptions import NotFound
 
 from app import pagination, representation, versions
 from app.arguments import Blueprint, NoQuery, PageQuery, YesOrNo, format_parameter
-from app.documentation import cached, cached_list
+from app.documentation import cached, cached_list, link, linked, next_page
 from app.downloads import Blocks, Connection, csv_response
 from app.extents import Extent
 from app.pagination import paging_of, refuse_paging
@@ -80,6 +80,12 @@ class StationsQuery(PageQuery, StationsFilter):
 @blueprint.route("")
 @blueprint.arguments(StationsQuery(), location="query")
 @blueprint.response(200, StationPage, description="A page of stations, or all of them as CSV")
+@linked(
+    next=next_page("/api/stations"),
+    station=link("/api/stations/{station_id}", "The first station", station_id="/data/0/station_id"),
+    weather=link("/api/weather", "The days of the first station", station_id="/data/0/station_id"),
+    statistics=link("/api/weather/stats", "The years of the first station", station_id="/data/0/station_id"),
+)
 @cached_list(csv=",".join(COLUMNS) + "\nUSC00110072,AURORA,41.7806,-88.3092,201.2,IL,,1985-01-01,2014-12-31,10865,30\n")
 def stations(query: dict[str, Any]) -> Response:
     """Stations

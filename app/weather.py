@@ -10,7 +10,7 @@ from flask import Response
 
 from app import lists
 from app.arguments import Blueprint, Code, Day, PageQuery, WholeNumber, check_times, format_parameter
-from app.documentation import cached_list
+from app.documentation import cached_list, linked, next_page
 from app.schemas import ObservationPage, YearlyStatisticsPage
 from app.series import OBSERVATIONS, STATISTICS, Filter
 
@@ -91,6 +91,7 @@ STATISTICS_AS_CSV = (
 @blueprint.route("")
 @blueprint.arguments(WeatherQuery(), location="query")
 @blueprint.response(200, ObservationPage, description="A page of observations, or all of them as CSV")
+@linked(next=next_page("/api/weather"))
 @cached_list(csv=OBSERVATIONS_AS_CSV)
 def observations(query: dict[str, Any]) -> Response:
     """Daily observations
@@ -108,6 +109,7 @@ def observations(query: dict[str, Any]) -> Response:
 @blueprint.route("/stats")
 @blueprint.arguments(StatisticsQuery(), location="query")
 @blueprint.response(200, YearlyStatisticsPage, description="A page of station-years, or all of them as CSV")
+@linked(next=next_page("/api/weather/stats"))
 @cached_list(csv=STATISTICS_AS_CSV)
 def statistics(query: dict[str, Any]) -> Response:
     """Statistics of each station and year

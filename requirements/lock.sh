@@ -24,3 +24,7 @@ for tool in checkov emulator bench supply; do
     .venv/bin/python -m uv pip compile "requirements/$tool.in" --universal --python-version 3.11 \
         --generate-hashes --no-header --quiet --output-file "requirements/$tool.txt" "$@"
 done
+# The fuzzer runs the parsers with the packages that they are tested with.
+.venv/bin/python -m uv pip compile requirements/fuzz.in pyproject.toml --extra api --extra worker --universal \
+    --python-version 3.11 --constraints requirements/dev.txt --generate-hashes --no-header --quiet \
+    --output-file requirements/fuzz.txt

@@ -26,6 +26,21 @@ def json_formatter() -> JsonFormatter:
     )
 
 
+def visible(text: str) -> str:
+    """A text of somebody else's, what cannot be printed escaped: it forges no line, and no terminal obeys it."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+class _TextFormatter(logging.Formatter):
+    """Lines for a person: messages may repeat names of files."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        record.message = visible(record.message)
+        return super().formatMessage(record)
+
+
 def configure(level: str, log_format: str) -> None:
     """Send all logs to standard error at `level` (DEBUG, INFO, WARNING or ERROR) as `json` or `text`."""
     logging.Formatter.converter = time.gmtime
@@ -33,7 +48,7 @@ def configure(level: str, log_format: str) -> None:
     if log_format == "json":
         handler.setFormatter(json_formatter())
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+        handler.setFormatter(_TextFormatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -44,7 +44,7 @@ def load(text: str) -> dict[str, str]:
         manifest = json.loads(text)
         files = manifest["files"]
         written_as = manifest["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ManifestError("it is not a manifest of Windsock") from error
     if written_as != FORMAT:
         raise ManifestError(f"its format is {written_as!r}; this release reads {FORMAT}")

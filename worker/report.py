@@ -10,6 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 from rich.text import Text
 
+from runtime.logs import visible
 from worker.outcome import Outcome
 from worker.passes import Pass
 
@@ -120,7 +121,7 @@ def print_report(this: Pass, console: Console) -> None:
     table.add_column()
 
     def line(title: str, text: str, style: str = "") -> None:
-        table.add_row(title, Text(text, style=style))
+        table.add_row(title, Text(visible(text), style=style))
 
     line("Source", this.source)
     if this.generated:

@@ -8,7 +8,6 @@ flags "measurement,quality,source" of the column before them.
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
@@ -18,7 +17,7 @@ import numpy as np
 from worker.formats.batch import ABSENT, COLUMNS, MISSING, PHYSICAL_RANGE, Batch
 from worker.formats.format import Format, ReadOptions, UnrecognisedFileError
 from worker.formats.rejects import Rejects
-from worker.formats.values import BOM, name_of, out_of_range, parse_date
+from worker.formats.values import BOM, is_formula, name_of, out_of_range, parse_date
 
 _MM_PER_INCH = Decimal("25.4")
 _NUMBER = re.compile(r"-?[0-9]{1,5}(\.[0-9]{1,4})?")
@@ -30,6 +29,7 @@ class DailySummariesReader:
     def __init__(self, units: str) -> None:
         self._standard = units == "standard"
         self._order: dict[str, int] = {}
+        self._columns = 0
 
     def read(self, piece: bytes, first_line: int) -> Batch:
         """The observations in a piece: see `Reader`."""
@@ -43,6 +43,7 @@ class DailySummariesReader:
             names = _header(line.removeprefix(BOM))
             if names is not None:
                 self._order = {name: position for position, name in enumerate(names)}
+                self._columns = len(names)
                 continue
             lines_read += 1
             try:
@@ -67,15 +68,15 @@ class DailySummariesReader:
 
     def _parse(self, line: bytes) -> tuple[str, int, list[int], int]:
         try:
-            fields = next(csv.reader(io.StringIO(line.decode("utf-8").strip("\r\n"), newline=""), strict=True))
+            fields = next(csv.reader([line.decode("utf-8").strip("\r\n")], strict=True))
         except UnicodeDecodeError:
             raise ValueError("it is no UTF-8") from None
         except csv.Error as error:
             raise ValueError(f"it is no line of CSV: {error}") from None
-        if len(fields) != len(self._order):
-            raise ValueError(f"{len(fields)} fields instead of the {len(self._order)} of the header")
+        if len(fields) != self._columns:
+            raise ValueError(f"{len(fields)} fields instead of the {self._columns} of the header")
         code = fields[self._order["STATION"]].strip()
-        if not code or len(code) > 64 or not code.isprintable():
+        if not code or len(code) > 64 or not code.isprintable() or is_formula(code):
             raise ValueError(f"'{code[:40]}' is no code of a station")
         day = parse_date(fields[self._order["DATE"]].strip().replace("-", ""))
         values, flagged = [int(ABSENT)] * len(COLUMNS), 0
@@ -116,7 +117,7 @@ def _header(line: bytes) -> list[str] | None:
         names = [name.strip() for name in next(csv.reader([text]))]
     except csv.Error:
         return None
-    return names if "DATE" in names and "ELEMENT" not in names else None
+    return names if {"STATION", "DATE"} <= {*names} and "ELEMENT" not in names else None
 
 
 def _matches(lines: Sequence[bytes]) -> bool:

@@ -9,6 +9,7 @@ with NumPy, all others one by one.
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -108,7 +109,8 @@ class CsvReader:
             return "", 0, -1, 0, False
         last = max(self._order[name] for name in _NEEDED)
         if len(fields) <= last:
-            raise ValueError(f"{len(fields)} fields instead of at least {last + 1} ({','.join(self._order)})")
+            names = ",".join(itertools.islice(self._order, len(HEADER)))  # a header may be as long as a line
+            raise ValueError(f"{len(fields)} fields instead of at least {last + 1} ({names})")
         code, date, text, quality = (
             fields[self._order[name]].strip() for name in ("ID", "DATE", "DATA_VALUE", "Q_FLAG")
         )

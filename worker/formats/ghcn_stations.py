@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from worker.formats.batch import RejectedLine
 from worker.formats.format import Format
 from worker.formats.rejects import Rejects
-from worker.formats.values import BOM
+from worker.formats.values import BOM, is_formula
 
 _LINE = re.compile(rb"[A-Z]{2}[A-Z0-9_-]{9} +-?\d{1,2}\.\d+ +-?\d{1,3}\.\d+ +-?\d{1,4}\.\d .*")
 _NO_ELEVATION = -999.9
@@ -61,15 +61,19 @@ def _parse(line: str) -> StationDescription:
         raise ValueError(f"'{code}' in columns 1 to 11 is no station of GHCN-Daily")
     if not line.isprintable():
         raise ValueError("it has characters that cannot be printed; its columns are parted by blanks")
+    name, state, wmo_id = (line[first:last].strip() for first, last in ((41, 71), (38, 40), (80, 85)))
+    for text in (name, state, wmo_id):
+        if is_formula(text):
+            raise ValueError(f"'{text}' begins as a formula of a spreadsheet does")
     elevation = _number(line, 32, 37, "elevation", 10_000)
     return StationDescription(
         code=code,
-        name=line[41:71].strip() or None,
+        name=name or None,
         latitude=_number(line, 13, 20, "latitude", 90),
         longitude=_number(line, 22, 30, "longitude", 180),
         elevation_m=None if elevation == _NO_ELEVATION else elevation,
-        state=line[38:40].strip() or None,
-        wmo_id=line[80:85].strip() or None,
+        state=state or None,
+        wmo_id=wmo_id or None,
     )
 
 

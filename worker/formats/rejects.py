@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from runtime.logs import visible
 from worker.formats.batch import REJECTED_LINES_KEPT, RejectedLine
-from worker.formats.values import shown
+from worker.formats.values import REASON_KEPT, shown
 
 
 @dataclasses.dataclass
@@ -16,7 +17,7 @@ class Rejects:
     count: int = 0
 
     def add(self, line: int, text: bytes, reason: str) -> None:
-        """Reject the line of this number and text."""
+        """Reject the line of this number and text; the reason, which may repeat parts of it, is escaped and cut too."""
         self.count += 1
         if len(self.lines) < REJECTED_LINES_KEPT:
-            self.lines.append(RejectedLine(line, shown(text), reason))
+            self.lines.append(RejectedLine(line, shown(text), visible(reason)[:REASON_KEPT]))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from worker.formats.batch import ABSENT, COLUMNS, MISSING, PHYSICAL_RANGE, Batch
 from worker.formats.format import Format, ReadOptions, UnrecognisedFileError
 from worker.formats.rejects import Rejects
-from worker.formats.values import BOM, days_since_1970, name_of, out_of_range, parse_date, shown
+from worker.formats.values import BOM, days_since_1970, is_formula, name_of, out_of_range, parse_date, shown
 
 FIELDS = ("tmax", "tmin", "prcp")
 MISSING_IN_FILE = -9999
@@ -46,10 +46,10 @@ def station_code(file_name: str) -> str:
     if found is not None:
         return found
     stem = unicodedata.normalize("NFC", _EXTENSIONS.sub("", file_name)).strip()
-    if not stem or len(stem) > LONGEST_CODE or not stem.isprintable():
+    if not stem or len(stem) > LONGEST_CODE or not stem.isprintable() or is_formula(stem):
         raise UnrecognisedFileError(
-            f"its name is no code of a station: it should be 1 to {LONGEST_CODE} printable characters and an extension "
-            "such as USC00110072.txt"
+            f"its name is no code of a station: it should be 1 to {LONGEST_CODE} printable characters, not beginning "
+            "with one of = + - @, and an extension such as USC00110072.txt"
         )
     return stem
 

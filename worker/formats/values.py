@@ -7,12 +7,18 @@ import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.logs import visible
 from worker.formats.batch import PHYSICAL_RANGE
 
 # Daily observations begin in 1763 (Milan); a later date than this is a typing error.
 FIRST_YEAR, LAST_YEAR = 1700, 2200
 
 TEXT_KEPT = 500
+REASON_KEPT = 500
+
+# OWASP's list of what makes a spreadsheet take a cell for a formula (CSV injection), each also in its wide form.
+# Tabulators and line ends, the rest of it, are in no code and no name anyhow.
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 
 BOM = b"\xef\xbb\xbf"
 """What some programs put before text in UTF-8; it says nothing."""
@@ -83,7 +89,9 @@ def name_of(column: str) -> str:
 def shown(line: bytes) -> str:
     """A line as text that can be stored and shown: what is no UTF-8 or cannot be printed is escaped; shortened."""
     text = line.rstrip(b"\r\n")[: TEXT_KEPT * 4].decode("utf-8", "backslashreplace")
-    visible = "".join(
-        one if one.isprintable() or one == "\t" else one.encode("unicode_escape").decode() for one in text
-    )
-    return visible[:TEXT_KEPT]
+    return "\t".join(map(visible, text.split("\t")))[:TEXT_KEPT]
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would calculate this text, or run it, where it stands in a CSV file."""
+    return text.startswith(_FORMULA)

@@ -95,7 +95,10 @@ def parse_address(text: str) -> str:
     if "\0" in text:
         raise ValueError("it holds a NUL character")
     if not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", text):
-        return str(Path(text).expanduser().absolute())
+        try:
+            return str(Path(text).expanduser().absolute())
+        except RuntimeError:
+            raise ValueError("nobody has the home folder that it begins with") from None
     if not text.startswith("s3://"):
         raise ValueError(f"{text.split('://', maxsplit=1)[0]}:// is neither a folder nor s3://")
     bucket, _, prefix = text.removeprefix("s3://").partition("/")

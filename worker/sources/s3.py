@@ -65,8 +65,8 @@ class Bucket:
     def _listed(self, entry: dict[str, Any]) -> ListedFile:
         key = entry["Key"]
         return ListedFile(
-            uri=f"s3://{self._bucket}/{key}",
-            name=key.rsplit("/", 1)[-1],
+            uri=f"s3://{self._bucket}/{_storable(key)}",
+            name=_storable(key.rsplit("/", 1)[-1]),
             location=key,
             size=entry["Size"],
             modified_at=entry["LastModified"],
@@ -84,6 +84,11 @@ class Bucket:
         except (BotoCoreError, ClientError):
             return False
         return True
+
+
+def _storable(name: str) -> str:
+    """The name as text that PostgreSQL takes, which a NUL in a key is not to end."""
+    return name.replace("\0", "\\x00")
 
 
 class _OpenObject:

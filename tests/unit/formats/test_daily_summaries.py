@@ -143,7 +143,7 @@ def test_units(units: str, column: str, text: str, value: int) -> None:
         ("U,1699-12-31,1", "the date 16991231 is outside the years 1700 to 2200"),
         ("U,2018-01,1", "the date 201801 has 6 digits; a date is YYYYMMDD"),
         ("x" * 65 + ",2018-01-01,1", f"'{'x' * 40}' is no code of a station"),
-        ("a\x07b,2018-01-01,1", "'a\x07b' is no code of a station"),
+        ("a\x07b,2018-01-01,1", r"'a\x07b' is no code of a station"),
         ("U,2018-01-01,65.1", "the maximum temperature is 651 (65.1 degrees C), outside -100.0 to 65.0 degrees C"),
     ],
 )
@@ -151,6 +151,19 @@ def test_the_reason_why_a_metric_summary_cannot_be_read(line: str, reason: str) 
     batch = DailySummariesReader("metric").read(f"STATION,DATE,TMAX\n{line}\nU,2018-01-02,1\n".encode(), 1)
     assert rejects(batch) == [(2, reason)]
     assert [row[0] for row in rows(batch)] == [3]
+
+
+def test_a_column_that_the_header_has_twice_counts_as_two() -> None:
+    content = b"STATION,TMAX,TMAX,DATE\nU,1,2,2018-01-01\nU,1,2018-01-01\n"
+    batch = DailySummariesReader("metric").read(content, 1)
+    assert [row[3] for row in rows(batch)] == [{"tmax": 20}]
+    assert rejects(batch) == [(3, "3 fields instead of the 4 of the header")]
+
+
+def test_what_follows_a_carriage_return_within_a_line_is_not_lost() -> None:
+    content = b"STATION,DATE,TMAX\nU,2018-01-01,1\rU,2018-01-02,2\n"
+    [(line, reason)] = rejects(DailySummariesReader("metric").read(content, 1))
+    assert (line, reason.startswith("it is no line of CSV")) == (2, True)
 
 
 def test_without_units_it_is_refused() -> None:
@@ -188,6 +201,8 @@ def test_however_it_is_cut(content: bytes, size: int) -> None:
 
 @given(st.binary(max_size=200).map(lambda content: content.replace(b"\x00", b"\nSTATION,DATE,TMAX")))
 @example(b"STATION,a\rb,DATE\nU,2018-01-01,1\n")
+@example(b'"STATION"S,DATE\nU,2018-01-01\n')
+@example(b"STATION,TMAX,TMAX,DATE\nU,1,2018-01-01\n")
 @example(b'STATION,"' + b"a" * 200_000 + b'",DATE\n')
 def test_no_bytes_at_all_raise_an_error(content: bytes) -> None:
     assert DailySummariesReader("standard").read(content, 1).values.shape[1] == len(COLUMNS)

@@ -1,0 +1,70 @@
+"""Fuzzing a target in a process of its own, and what it said at its end."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.resilience.fuzzing.targets import target
+
+PROJECT = Path(__file__).parents[3]
+KEPT = PROJECT / "tests" / "artefacts" / "fuzzing"
+LONGEST_INPUT = 4096
+SLOWEST_S = 30
+"""An input that takes longer than this on a busy machine makes a parser hang, not wait."""
+
+HERE = sys.platform == "linux" and platform.machine() == "x86_64" and sys.version_info < (3, 14)
+"""Whether there is a fuzzer for this machine and this Python."""
+NOT_HERE = "atheris has no wheel for this machine and this Python: Linux on x86-64 and Python up to 3.13"
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What came of fuzzing a target: inputs tried, those worth keeping, and what is wrong (empty if nothing)."""
+
+    inputs: int
+    corpus: int
+    wrong: str
+
+
+def install() -> None:
+    """Make the fuzzer's environment if it is not there."""
+    subprocess.run(
+        ["sh", "requirements/fuzz.sh"], cwd=PROJECT, check=True, env={**os.environ, "PYTHON": sys.executable}
+    )
+
+
+def fuzz(name: str, corpus: Path, *options: str) -> Run:
+    """Fuzz a target from a corpus, which grows; the options, such as -runs=1000, say how long."""
+    findings = KEPT / name
+    findings.mkdir(parents=True, exist_ok=True)
+    command = [
+        PROJECT / ".tools" / "fuzz" / "bin" / "python",
+        *("-m", "tests.resilience.fuzzing.start", name, corpus),
+        *(f"-artifact_prefix={findings}/", f"-max_len={LONGEST_INPUT}", f"-timeout={SLOWEST_S}"),
+        *("-print_final_stats=1", *options),
+    ]
+    # With another order of sets each time, a seed would repeat nothing.
+    ended = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+        capture_output=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+        check=False,
+    )
+    said = ended.stdout + ended.stderr
+    tried = re.search(r"stat::number_of_executed_units: (\d+)", said)
+    wrong = "" if ended.returncode == 0 and tried else said[-6000:]
+    return Run(int(tried[1]) if tried else 0, len(list(corpus.iterdir())), wrong)
+
+
+def replay(name: str, file: Path) -> None:
+    """Give one input to a target, without the fuzzer; it raises what it did then."""
+    target(name).check(file.read_bytes())
