@@ -15,6 +15,10 @@ from database.settings import DatabaseSettings
 # A connection is given up after this long, so that connections move when a failover changes what the address means.
 RECYCLE_AFTER_S = 900
 
+# A session whose other end is gone without a word would keep its locks for hours, and a program would wait as long for
+# an answer that cannot come: after so long, either end gives the other up.
+SILENT_FOR_S = 45
+
 
 def gone_after(seconds: int) -> dict[str, int]:
     """Options of libpq by which a server that is gone without a word is noticed after about so many seconds.
@@ -28,6 +32,12 @@ def gone_after(seconds: int) -> dict[str, int]:
         "keepalives_count": 2,
     }
     return {**probes, "tcp_user_timeout": seconds * 1000}
+
+
+# The same for the server's end of a session: its settings have the names of libpq's options, with "tcp_" before them.
+_SERVER_SIDE = " ".join(
+    f"-c tcp_{name.removeprefix('tcp_')}={value}" for name, value in gone_after(SILENT_FOR_S).items()
+)
 
 
 def create_engine(
@@ -59,7 +69,8 @@ def create_engine(
         connect_args={
             "application_name": application_name,
             "connect_timeout": settings.connect_timeout_s,
-            "options": f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC -c datestyle=ISO",
+            "options": f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC -c datestyle=ISO {_SERVER_SIDE}",
+            **gone_after(SILENT_FOR_S),
             **(options or {}),
         },
     )

@@ -218,16 +218,22 @@ def migrated(cluster: Cluster) -> str:
 _numbers = itertools.count(1)
 
 
-@contextlib.contextmanager
-def new_database(cluster: Cluster, template: str) -> Iterator[Database]:
-    """A copy of a database, dropped at the end, whoever still uses it."""
+def create_database(cluster: Cluster, template: str) -> Database:
+    """A copy of a database."""
     name = f"test_{next(_numbers)}"
     original, copy, owner = sql.Identifier(template), sql.Identifier(name), sql.Identifier(roles.OWNER)
     with cluster.superuser() as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(copy, owner, original))
-    yield Database(cluster, name)
+    return Database(cluster, name)
+
+
+@contextlib.contextmanager
+def new_database(cluster: Cluster, template: str) -> Iterator[Database]:
+    """A copy of a database, dropped at the end, whoever still uses it."""
+    made = create_database(cluster, template)
+    yield made
     with cluster.superuser() as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(copy))
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(made.name)))
 
 
 @pytest.fixture

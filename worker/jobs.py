@@ -57,7 +57,11 @@ def connected(engine: Engine) -> Iterator[Connection]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         driver = connection.connection.driver_connection
         assert driver is not None
-        yield driver
+        try:
+            yield driver
+        finally:
+            if driver.closed:  # SQLAlchemy, which has not seen that, would try to roll back and log that it cannot
+                connection.invalidate()
 
 
 def load_new(engine: Engine, source: Source, settings: IngestSettings, this: Pass, run: Run) -> None:

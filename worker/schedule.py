@@ -11,8 +11,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_SUBMITTED, JobSubmissionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.job import Job
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
@@ -31,6 +32,9 @@ LOOK_AT_CLOCK_S = 30.0
 """How often the clock is looked at anew. A wait measures time awake; a machine that slept or whose clock was set is not
 to be late by that."""
 
+TIMES_REMEMBERED = 1_000
+"""So many of the last due times are known, in case the clock shows them again."""
+
 
 def run_schedule(
     run_pass: RunPass, *, cron: str, timezone: str, run_at_start: bool, stop_within_s: float = STOP_WITHIN_S
@@ -38,7 +42,8 @@ def run_schedule(
     """Run a pass at each time of the schedule until SIGTERM or SIGINT, and one at once if `run_at_start`.
 
     Passes never overlap: a time that comes while a pass runs is skipped and logged. Times that were missed (the machine
-    slept) are made up for by one pass. A pass that raises is logged, and the schedule goes on. The first signal lets
+    slept) are made up for by one pass. Where the clock is set back, times that had their pass have no other, and those
+    that had none are not waited past. A pass that raises is logged, and the schedule goes on. The first signal lets
     the running pass end, the second ends the process. Call it in the main thread.
 
     Returns:
@@ -68,9 +73,13 @@ def run_trigger(
             passes.run, trigger, id="pass", coalesce=True, max_instances=1, misfire_grace_time=None, **first
         )
         scheduler.add_listener(passes.skipped, EVENT_JOB_MAX_INSTANCES)
+        scheduler.add_listener(passes.served, EVENT_JOB_SUBMITTED | EVENT_JOB_MAX_INSTANCES)
         passes.log_next("the schedule has started, the next pass is due at", "schedule_started")
         scheduler.start()
+        clock = _Clock()
         while not stop.wait(LOOK_AT_CLOCK_S):
+            if clock.was_set_back():
+                passes.correct_next(scheduler.get_job("pass"))
             scheduler.wakeup()
 
         closing = threading.Thread(target=scheduler.shutdown, name="shutdown", daemon=True)
@@ -96,6 +105,7 @@ class _Passes:
         self._trigger = trigger
         self._stop = stop
         self._next_reason = "start" if run_at_start else "schedule"
+        self._served: tuple[datetime.datetime, ...] = ()
 
     def run(self) -> None:
         """One pass."""
@@ -124,12 +134,50 @@ class _Passes:
             extra={"action": "pass_skipped", "due": due},
         )
 
+    def served(self, event: JobSubmissionEvent) -> None:
+        """Remember the times that have had their pass, or have been skipped."""
+        self._served = (*self._served[-TIMES_REMEMBERED:], *event.scheduled_run_times)
+
+    def correct_next(self, job: Job | None) -> None:
+        """After the clock was set back: the next pass is at the first time to come that has not had one.
+
+        APScheduler only ever goes forward: once a clock had been years ahead, it would wait for years.
+        """
+        due = following(self._trigger, _now())
+        while due in self._served:
+            assert due is not None
+            due = following(self._trigger, due + datetime.timedelta(microseconds=1))
+        if job and due and due < job.next_run_time:
+            job.modify(next_run_time=due)
+        next_run = due.isoformat(timespec="seconds") if due else None
+        log.warning(
+            "the clock was set back, the next pass is due at %s",
+            next_run,
+            extra={"action": "clock_set_back", "next_run": next_run},
+        )
+
     def log_next(self, message: str, action: str) -> None:
         """Log when the next pass is due."""
         # Asked of the trigger: the scheduler's own answer needs a lock that it holds while it waits for a pass to end.
         due = _now() if self._next_reason == "start" else following(self._trigger, _now())
         next_run = due.isoformat(timespec="seconds") if due else None
         log.info("%s %s", message, next_run or "none", extra={"action": action, "next_run": next_run})
+
+
+class _Clock:
+    """Notices when the machine's clock is set back, other than by the small steps that keep it right."""
+
+    def __init__(self) -> None:
+        self._lead = self._measured()
+
+    def was_set_back(self) -> bool:
+        """Whether it was, since the last call."""
+        before, self._lead = self._lead, self._measured()
+        return before - self._lead > 1.0
+
+    def _measured(self) -> float:
+        # How far it is ahead of the clock that nobody can set.
+        return _now().timestamp() - time.monotonic()
 
 
 def _now() -> datetime.datetime:

@@ -33,6 +33,18 @@ def a_year(year: int, tmax: int = 100) -> list[Day]:
     ]
 
 
+FILES, FIRST_YEAR, LAST_YEAR = 60, 1985, 1999
+
+
+def write_files(folder: Path) -> Path:
+    """Fill a new folder with station files enough for a load of about a second; gives the folder."""
+    folder.mkdir()
+    for number in range(FILES):
+        days = [day for year in range(FIRST_YEAR, LAST_YEAR + 1) for day in a_year(year, number)]
+        (folder / f"USC{number:08d}.txt").write_text(station_lines(days))
+    return folder
+
+
 def environment(database: Database, source: Path | str, **more: str) -> Mapping[str, str]:
     """The worker's environment for a test: its database, its source and whatever else is given."""
     return {**database.environment(roles.WORKER), "WINDSOCK_SOURCE": str(source), **more}
@@ -58,6 +70,12 @@ def start_worker(database: Database, source: Path | str, *words: str, **more: st
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def finish(worker: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Its exit status, standard output and standard error."""
+    out, err = worker.communicate(timeout=120)
+    return worker.returncode, out, err
 
 
 def observations(database: Database) -> list[tuple[object, ...]]:

@@ -9,7 +9,7 @@ import sqlalchemy
 from psycopg.conninfo import conninfo_to_dict
 
 from database import credentials, roles
-from database.engine import create_engine, gone_after
+from database.engine import SILENT_FOR_S, create_engine, gone_after
 from database.settings import DatabaseSettings
 from runtime.environment import load
 from tests.conftest import PASSWORDS, Database, free_port
@@ -79,3 +79,14 @@ def test_libpq_knows_how_long_to_wait_for_a_server_that_is_gone(database: Databa
     assert {name: int(str(said[name])) for name in options} == options
     assert options["tcp_user_timeout"] == 5000
     engine.dispose()
+
+
+def test_the_server_too_gives_up_a_program_that_is_gone_without_a_word(database: Database) -> None:
+    engine = database.engine()
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql(
+            "SELECT name, setting::int FROM pg_settings WHERE name ~ '^tcp_(keepalives|user)' ORDER BY name"
+        ).fetchall()
+    engine.dispose()
+    wanted = {f"tcp_{name.removeprefix('tcp_')}": value for name, value in gone_after(SILENT_FOR_S).items()}
+    assert dict(map(tuple, found)) == wanted

@@ -1,27 +1,22 @@
-"""A bucket as the source: a real HTTP server that speaks S3 (moto's), and one that breaks off."""
+"""A bucket as the source: a server that speaks S3 (moto's). Its faults are in tests/resilience/test_s3_faults.py."""
 
 from __future__ import annotations
 
-import datetime
 import gzip
-import http.server
 import re
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
+from tests.bucket import SOURCE, bucket, put
 from tests.conftest import Database, free_port
 from tests.integration.ingesting import a_year, ingest, ledger, observations, station_lines
 from worker import manifest
 from worker.ingest import CannotRunError
-from worker.sources import FileUnavailableError, ListedFile, open_source, s3
+from worker.sources import s3
 
-SOURCE = "s3://weather/wx"
+__all__ = ["bucket"]
 
 
 class Requests(list[str]):
@@ -47,28 +42,6 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
 
     monkeypatch.setattr(s3, "client", watched)
     return made
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """An empty bucket `weather`, and the AWS environment of whoever may use it."""
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="weather")
-    yield client
-    for found in client.list_objects_v2(Bucket="weather").get("Contents", []):
-        client.delete_object(Bucket="weather", Key=found["Key"])
-    server.stop()
-
-
-def put(bucket: Any, key: str, text: str | bytes) -> None:
-    bucket.put_object(Bucket="weather", Key=key, Body=text)
 
 
 def test_a_pass_loads_the_bucket_and_the_next_one_only_lists_it(
@@ -121,38 +94,6 @@ def test_more_objects_than_a_page(database: Database, bucket: Any, monkeypatch: 
     assert ingest(database, SOURCE).files_loaded == 8
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [("put", "it has changed since it was listed"), ("delete", "it was deleted after it had been listed")],
-)
-def test_an_object_that_changes_after_the_listing_is_left_to_the_next_pass(
-    database: Database, bucket: Any, monkeypatch: pytest.MonkeyPatch, change: str, reason: str
-) -> None:
-    put(bucket, "wx/USC00000001.txt", station_lines(a_year(2000)))
-    put(bucket, "wx/USC00000002.txt", station_lines(a_year(2000)))
-    plain = s3.Bucket.open
-
-    def open_late(self: s3.Bucket, file: ListedFile) -> Any:
-        if file.name == "USC00000001.txt":
-            if change == "put":
-                put(bucket, file.location, station_lines(a_year(2001)))
-            else:
-                bucket.delete_object(Bucket="weather", Key=file.location)
-        return plain(self, file)
-
-    monkeypatch.setattr(s3.Bucket, "open", open_late)
-    done = ingest(database, SOURCE)
-    assert (done.status, done.files_loaded, done.failures) == (
-        "failed",
-        1,
-        [("s3://weather/wx/USC00000001.txt", reason)],
-    )
-    monkeypatch.setattr(s3.Bucket, "open", plain)
-    put(bucket, "wx/USC00000001.txt", station_lines(a_year(2001)))
-    assert ingest(database, SOURCE).files_loaded == 1
-    assert {str(row[1])[:4] for row in observations(database) if row[0] == "USC00000001"} == {"2001"}
-
-
 @pytest.mark.usefixtures("bucket")
 def test_a_bucket_that_is_not_there(database: Database) -> None:
     with pytest.raises(CannotRunError, match=r"s3://nowhere/x cannot be listed: .*NoSuchBucket.*WINDSOCK_S3_ANONYMOUS"):
@@ -186,62 +127,6 @@ def test_a_manifest_can_go_to_a_file_or_nowhere(database: Database, bucket: Any,
     assert "cannot be written" in str(
         ingest(database, SOURCE, WINDSOCK_MANIFEST=str(tmp_path / "file" / "m.json")).error
     )
-
-
-class BreakingOff(http.server.BaseHTTPRequestHandler):
-    """Serves one object, and breaks off after so many bytes of each answer."""
-
-    content = b""
-    bytes_an_answer = 0
-    ranges: list[str | None] = []  # noqa: RUF012  # set by each test
-
-    def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        self.ranges.append(asked)
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-        rest = self.content[start:]
-        self.send_response(206 if asked else 200)
-        self.send_header("Content-Length", str(len(rest)))
-        self.send_header("ETag", '"v1"')
-        self.end_headers()
-        self.wfile.write(rest[: self.bytes_an_answer])
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def breaking_off(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[BreakingOff]]:
-    """A server whose answers end before they should."""
-    handler = type("Handler", (BreakingOff,), {"content": bytes(range(256)) * 1000, "ranges": []})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    yield handler
-    server.shutdown()
-    server.server_close()
-
-
-def read_all(content: bytes) -> bytes:
-    listed = ListedFile("s3://weather/x", "x", "x", len(content), datetime.datetime.now(datetime.UTC), "v1")
-    stream = open_source("s3://weather", anonymous=True).open(listed)
-    parts = []
-    while part := stream.read(10_000):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def test_a_body_that_breaks_off_is_asked_for_from_there(breaking_off: type[BreakingOff]) -> None:
-    breaking_off.bytes_an_answer = 100_000
-    assert read_all(breaking_off.content) == breaking_off.content
-    assert breaking_off.ranges == [None, "bytes=100000-", "bytes=200000-"]
-
-
-def test_a_body_that_always_breaks_off_is_given_up(breaking_off: type[BreakingOff]) -> None:
-    breaking_off.bytes_an_answer = 10
-    with pytest.raises(FileUnavailableError, match="S3 broke off 6 times"):
-        read_all(breaking_off.content)
 
 
 def test_what_failed_is_tried_again(database: Database, bucket: Any) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,33 +14,19 @@ from database import roles
 from database.migrate import newest_revision
 from tests.conftest import PROJECT, Database, wait_until
 from tests.integration.ingesting import (
-    a_year,
     expected_statistics,
-    ingest,
+    finish,
     observations,
     start_worker,
-    station_lines,
     statistics,
+    write_files,
 )
-
-KILLS = 12
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Files enough for a load of about a second."""
-    made = tmp_path / "weather"
-    made.mkdir()
-    for number in range(60):
-        days = [day for year in range(1985, 2000) for day in a_year(year, number)]
-        (made / f"USC{number:08d}.txt").write_text(station_lines(days))
-    return made
-
-
-def finish(worker: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Its exit status, standard output and standard error."""
-    out, err = worker.communicate(timeout=120)
-    return worker.returncode, out, err
+    return write_files(tmp_path / "weather")
 
 
 def test_all_loaded_is_0_and_the_log_says_what_was_done(database: Database, folder: Path) -> None:
@@ -101,28 +85,6 @@ def test_every_wrong_setting_is_named_at_once(database: Database, folder: Path) 
     assert all(name in err for name in wrong)
 
 
-def test_killed_at_any_moment_the_next_pass_ends_as_an_undisturbed_one(database: Database, folder: Path) -> None:
-    chance = random.Random(20_261_123)  # noqa: S311  # repeatable, not secret
-    for _ in range(KILLS):
-        worker = start_worker(database, folder, "ingest")
-        time.sleep(chance.uniform(0.3, 1.2))  # the moment is the point here: no condition to wait for
-        worker.send_signal(signal.SIGKILL)
-        finish(worker)
-        assert statistics(database) == expected_statistics(database)
-    status, _, err = finish(start_worker(database, folder, "ingest"))
-    assert status == 0, err
-    expected = {
-        (f"USC{number:08d}", f"{date[:4]}-{date[4:6]}-{date[6:]}", *values, None, None)
-        for number in range(60)
-        for year in range(1985, 2000)
-        for date, *values in a_year(year, number)
-    }
-    assert set(observations(database)) == expected
-    assert len(observations(database)) == len(expected)
-    assert statistics(database) == expected_statistics(database)
-    assert database.rows("SELECT count(*) FROM ingestion WHERE status = 'running'") == [(0,)]
-
-
 def test_asked_to_stop_it_leaves_whole_files_only(database: Database, folder: Path) -> None:
     worker = start_worker(database, folder, "ingest", WINDSOCK_JOBS="1")  # four portions, one after the other
     wait_until(lambda: database.rows("SELECT count(*) FROM source_file")[0][0] != 0, "a file is loaded")
@@ -147,17 +109,6 @@ def test_the_schedule_runs_a_pass_at_start_and_stops_in_the_middle_of_it(databas
     assert len(observations(database)) == database.rows("SELECT sum(rows_inserted) FROM source_file")[0][0]
 
 
-def test_several_workers_at_once_load_each_file_once(database: Database, folder: Path) -> None:
-    workers = [start_worker(database, folder, "ingest") for _ in range(3)]
-    for worker in workers:
-        status, _, err = finish(worker)
-        assert status == 0, err
-    assert database.rows("SELECT count(*), count(DISTINCT uri), sum(rows_inserted) FROM source_file") == [
-        (60, 60, 60 * 15 * 336)
-    ]
-    assert statistics(database) == expected_statistics(database)
-
-
 def test_migrate_says_what_it_did(database: Database, tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("api's\n")
@@ -170,17 +121,3 @@ def test_migrate_says_what_it_did(database: Database, tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout == f"The database is at revision {newest_revision()}: nothing to do.\n"
-
-
-def test_a_pass_whose_program_died_is_closed_by_the_next(database: Database, folder: Path) -> None:
-    worker = start_worker(database, folder, "ingest", WINDSOCK_JOBS="1")  # four portions, one after the other
-    wait_until(lambda: database.rows("SELECT count(*) FROM source_file")[0][0] != 0, "a file is loaded")
-    worker.send_signal(signal.SIGKILL)
-    finish(worker)
-    wait_until(
-        lambda: database.rows("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", roles.WORKER) == [(0,)],
-        "the server has noticed",
-    )
-    ingest(database, folder)
-    found = database.rows("SELECT status, error IS NULL, finished_at IS NULL FROM ingestion ORDER BY id")
-    assert found == [("interrupted", False, False), ("succeeded", True, False)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +11,7 @@ import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
 from worker.sources import OWN_FOLDER, PAGE_SIZE, SAMPLE_MARK, ByteStream, FileUnavailableError, ListedFile, SourceError
 
@@ -17,6 +20,11 @@ from worker.sources import OWN_FOLDER, PAGE_SIZE, SAMPLE_MARK, ByteStream, FileU
 RETRIES = {"mode": "standard", "max_attempts": 6}
 TIMEOUT_S = 30
 RESUMES = 5
+
+# The timeout is for the next byte. A body of a byte now and then would hold up a pass for days: what comes more slowly
+# than a kilobyte a second, over a whole minute of waiting, has broken off.
+SLOW_AFTER_S = 60.0
+SLOW_BYTES = 60 << 10
 
 
 def client(*, anonymous: bool) -> Any:
@@ -100,13 +108,15 @@ class _OpenObject:
         self._file = file
         self._position = 0
         self._resumes = 0
-        self._body = self._get()
+        self._body = contextlib.ExitStack()
+        self._received, self._waited = 0, 0.0
+        self._stream = self._get()
 
     def _get(self) -> Any:
         # IfMatch: another version of the object, put there since the listing, is refused instead of mixed in.
         wanted: dict[str, str] = {"Range": f"bytes={self._position}-"} if self._position else {}
         try:
-            return self._s3.get_object(
+            body = self._s3.get_object(
                 Bucket=self._bucket, Key=self._file.location, IfMatch=f'"{self._file.version}"', **wanted
             )["Body"]
         except ClientError as error:
@@ -119,12 +129,13 @@ class _OpenObject:
             raise FileUnavailableError(reason) from error
         except BotoCoreError as error:
             raise FileUnavailableError(f"S3 cannot be reached: {error}") from error
+        return self._body.enter_context(body)  # of urllib3
 
     def read(self, size: int, /) -> bytes:
         while self._position < self._file.size:
             try:
-                data: bytes = self._body.read(size)
-            except (BotoCoreError, OSError) as error:
+                data = self._receive(min(size, self._file.size - self._position))
+            except (HTTPError, OSError) as error:
                 data, why = b"", str(error)
             else:
                 why = f"the body ended after {self._position:,} of {self._file.size:,} bytes"
@@ -135,8 +146,25 @@ class _OpenObject:
             if self._resumes > RESUMES:
                 raise FileUnavailableError(f"S3 broke off {self._resumes} times, at last: {why}")
             self.close()
-            self._body = self._get()
+            self._stream = self._get()
         return b""
+
+    def _receive(self, size: int) -> bytes:
+        """What has arrived, as soon as something has: whoever waits for more cannot tell how slowly it comes.
+
+        Raises:
+            TimeoutError: it comes too slowly.
+        """
+        began = time.monotonic()
+        data: bytes = self._stream.read1(size)
+        self._waited += time.monotonic() - began
+        self._received += len(data)
+        if self._waited > SLOW_AFTER_S:
+            received, waited = self._received, self._waited
+            self._received, self._waited = 0, 0.0
+            if received < SLOW_BYTES:
+                raise TimeoutError(f"only {received:,} bytes came in {waited:.0f} s")
+        return data
 
     def close(self) -> None:
         self._body.close()
