@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import pytest
 from rich.console import Console
@@ -40,24 +39,17 @@ def show(reporter: pytest.TerminalReporter) -> None:
     ]
     if not reports:
         return
-    # What a test wrote down is complete when its fixtures have ended.
-    written = {
-        report.nodeid: dict(report.user_properties)
-        for several in reporter.stats.values()
-        for report in several
-        if isinstance(report, pytest.TestReport) and report.when == "teardown"
-    }
     reporter.section("resilience: what was tried, and what was lost")
     console = Console(width=max(reporter._tw.fullwidth, 140), file=reporter._tw._file)
-    console.print(table(sorted(reports, key=lambda report: report.nodeid), written))
+    console.print(table(sorted(reports, key=lambda report: report.nodeid)))
 
 
-def table(reports: Iterable[pytest.TestReport], written: Mapping[str, Mapping[str, Any]]) -> Table:
-    """The rows of these reports, with the properties that each test has written down."""
+def table(reports: Iterable[pytest.TestReport]) -> Table:
+    """The rows of these reports."""
     made = Table("subject", "tried", "times", "lost", "seen", "")
     for report in reports:
         file, _, test = report.nodeid.removeprefix(FOLDER).partition("::")
-        trial = Trial(**written.get(report.nodeid, {}).get(PROPERTY, {}))
+        trial = Trial(**dict(report.user_properties).get(PROPERTY, {}))
         subject = file.removesuffix(".py").replace("test_", "").replace("_", " ")
         what = trial.what or test.removeprefix("test_").replace("_", " ")
         figures = (str(trial.times), str(trial.lost)) if trial.times else ("", "")
