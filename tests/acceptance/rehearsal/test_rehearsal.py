@@ -190,7 +190,9 @@ def test_a_migration_that_cannot_be_gone_back_over_stands_in_the_way(rehearsal: 
 def test_a_release_that_never_gets_healthy_leaves_the_old_one_answering(rehearsal: Rehearsal) -> None:
     before = rehearsal.revision()
     rehearsal.change(
-        "app/health.py", 'return _health("ready", schema=revision)', 'raise UnavailableError("never ready")'
+        "app/health.py",
+        'return _health("ready", schema=revision, reads_from=state().reads.server)',
+        'raise UnavailableError("never ready")',
     )
     with under_load(rehearsal.url) as load:
         played = rehearsal.play("playbooks/release.yml", *SOON)
