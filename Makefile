@@ -53,7 +53,9 @@ lint: ## check the style, the types, the playbooks, the templates and the script
 	$(BIN)/shellcheck $(SCRIPTS)
 	$(if $(DOCKERFILES),$(BIN)/hadolint $(DOCKERFILES))
 	$(BIN)/cfn-lint --include-checks I --non-zero-exit-code informational -- $(TEMPLATES)
-	sh requirements/checkov.sh
+	sh requirements/tool.sh checkov
+	.tools/checkov/bin/python .tools/checkov/bin/checkov --directory cloudformation --framework cloudformation \
+	    --skip-download --compact --quiet
 
 docs: ## write docs/settings.md and docs/parameters.md from the programs and the templates
 	@sh requirements/install.sh dev
@@ -62,15 +64,16 @@ docs: ## write docs/settings.md and docs/parameters.md from the programs and the
 
 bench: ## measure the load and the API [ARGS=--only=api]
 	@sh requirements/install.sh dev
-	@sh requirements/bench.sh
+	@sh requirements/tool.sh bench
 	@$(BIN)/python -m bench $(ARGS)
 
 audit: ## known holes in the locked packages, by PyPI's advisories; says so where those cannot be reached
-	@sh requirements/supply.sh audit
+	@sh requirements/audit.sh
 
 sbom: ## the bill of materials (CycloneDX) of the images of `make up PLACE=compose`, in .tools/sbom [VERSION=dev]
-	@for program in api worker; do \
-	    sh requirements/supply.sh sbom windsock-$$program:$(or $(VERSION),dev) .tools/sbom/$$program.cdx.json || exit 1; done
+	@sh requirements/tool.sh supply
+	@for program in api worker; do .tools/supply/bin/python compose/sbom.py \
+	    windsock-$$program:$(or $(VERSION),dev) .tools/sbom/$$program.cdx.json || exit 1; done
 
 lock: ## write requirements/*.txt from pyproject.toml [UPGRADE=--upgrade]
 	@sh requirements/install.sh dev

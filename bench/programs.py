@@ -1,4 +1,4 @@
-"""The references that are programs of their own: they run in the environment that requirements/bench.sh makes."""
+"""The references that are programs of their own, in the environment that `requirements/tool.sh bench` makes."""
 
 from __future__ import annotations
 

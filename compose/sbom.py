@@ -1,6 +1,6 @@
 """The bill of materials of an image, as CycloneDX 1.6: every Debian and Python package that is really in it.
 
-    sh requirements/supply.sh sbom windsock-api:dev api.cdx.json
+    .tools/supply/bin/python compose/sbom.py windsock-api:dev api.cdx.json
 
 Looked at is the image's file system, so what is listed is what runs, whatever was asked for when it was built. Debian's
 packages are found by debsbom, Python's by the metadata that each keeps beside it, wherever in the image that is.

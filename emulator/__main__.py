@@ -79,7 +79,7 @@ def start(port: int, folder: Path, minute_s: float = 60.0) -> None:
                 f"Port {wanted} of 127.0.0.1 is taken, and the emulator needs {port} and {port + 1}: stop what has it, "
                 f"or give another --port."
             )
-    if subprocess.run(["sh", "requirements/emulator.sh"], cwd=PROJECT, check=False).returncode:
+    if subprocess.run(["sh", "requirements/tool.sh", "emulator"], cwd=PROJECT, check=False).returncode:
         raise EmulatorError("The emulator's packages could not be installed; see above.")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     environment |= {

@@ -50,7 +50,7 @@ class Question:
 
 def decisions(asked: Sequence[dict[str, Any]]) -> list[str]:
     """Allow, Deny or ImplicitDeny, for each question."""
-    subprocess.run(["sh", "requirements/emulator.sh"], cwd=PROJECT, check=True, capture_output=True)
+    subprocess.run(["sh", "requirements/tool.sh", "emulator"], cwd=PROJECT, check=True, capture_output=True)
     python = PROJECT / ".tools" / "emulator" / "bin" / "python"
     program = Path(__file__).parent / "evaluator.py"
     done = subprocess.run([python, program], input=json.dumps(asked), capture_output=True, text=True, check=False)

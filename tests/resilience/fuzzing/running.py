@@ -35,7 +35,7 @@ class Run:
 def install() -> None:
     """Make the fuzzer's environment if it is not there."""
     subprocess.run(
-        ["sh", "requirements/fuzz.sh"], cwd=PROJECT, check=True, env={**os.environ, "PYTHON": sys.executable}
+        ["sh", "requirements/tool.sh", "fuzz"], cwd=PROJECT, check=True, env={**os.environ, "PYTHON": sys.executable}
     )
 
 
