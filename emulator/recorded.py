@@ -54,7 +54,7 @@ STORED = {
     "AWS::EC2::Route": "that packets go where the routes say",
     "AWS::EC2::SecurityGroup": "that only who is named gets through: containers reach each other freely",
     "AWS::EC2::VPCEndpoint": "that AWS is reached without the internet",
-    "AWS::ECS::ClusterCapacityProviderAssociations": "that Spot is cheaper, and takes tasks away",
+    "AWS::ECS::ClusterCapacityProviderAssociations": "that Spot is cheaper, and takes tasks away unasked",
     "AWS::IAM::Role": "that a program may do what it needs, and no more; what services call is held to their roles",
     "AWS::Route53::RecordSet": "that the name leads there",
     "AWS::S3::Bucket": "that files move to cheaper storage, expire and are encrypted",
