@@ -7,21 +7,21 @@ import http.server
 import io
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from app import create_app
 from app.settings import ApiSettings
 from database import roles
 from runtime.environment import load
+from tests.bucket import SOURCE, bucket, put
 from tests.conftest import Database
 from tests.integration.ingesting import a_year, ingest, observations, start_worker, station_lines
 from tests.resilience.trials import Trial
+
+__all__ = ["bucket"]
 
 GOOD = station_lines(a_year(2000)).encode()
 
@@ -101,22 +101,6 @@ def test_lines_that_are_hostile_are_rejected_and_the_others_loaded(
     trial.what, trial.times, trial.seen = f"lines with {what}", len(kept), "each rejected with its reason"
 
 
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """An empty bucket `hostile`."""
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="hostile")
-    yield client
-    server.stop()
-
-
 KEYS = ["wx/../../outside.txt", "wx/./../etc/passwd", "wx//etc/passwd", "wx/\\..\\a.txt", "wx/=1.txt"]
 
 
@@ -125,13 +109,13 @@ def test_a_key_in_s3_leads_nowhere_else(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for key in (*KEYS, "wx/USC00000001.txt", "outside.txt", "wx_other/USC00000002.txt"):
-        bucket.put_object(Bucket="hostile", Key=key, Body=GOOD[:270])
-    done = ingest(database, "s3://hostile/wx")
+        put(bucket, key, GOOD[:270])
+    done = ingest(database, SOURCE)
     assert done.files_found == len(KEYS) + 1
     stations = {row[0] for row in observations(database)}
     assert stations == {"USC00000001", "outside", "passwd", "\\..\\a"}  # by the last part of their keys
     assert list(tmp_path.rglob("*")) == []
-    written = {one["Key"] for one in bucket.list_objects_v2(Bucket="hostile")["Contents"]}
+    written = {one["Key"] for one in bucket.list_objects_v2(Bucket="weather")["Contents"]}
     assert written == {
         *KEYS,
         "wx/USC00000001.txt",
@@ -176,7 +160,7 @@ def test_a_key_that_cannot_be_stored_keeps_no_other_file_from_being_loaded(
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        done = ingest(database, "s3://hostile/wx", WINDSOCK_S3_ANONYMOUS="yes")
+        done = ingest(database, SOURCE, WINDSOCK_S3_ANONYMOUS="yes")
         server.shutdown()
     assert (done.files_found, done.files_loaded, done.files_failed) == (4, 2, 2)
     assert {row[0] for row in observations(database)} == {"USC00000001", r"a\x00b"}
