@@ -55,19 +55,16 @@ def test_a_killed_worker_leaves_whole_files_and_the_next_pass_loads_the_rest(
     assert trial.lost == 0
 
 
-@pytest.mark.parametrize("patience", ["asked", "killed"])
 def test_what_spot_takes_away_is_started_again_and_ends_as_if_undisturbed(
-    cloud: Cloud, batch: Callable[[str], Batch], trial: Trial, chance: random.Random, full: bool, patience: str
+    cloud: Cloud, batch: Callable[[str], Batch], trial: Trial, chance: random.Random, full: bool
 ) -> None:
-    if patience == "killed" and not full:
-        pytest.skip("at full length only")
-    trial.what = f"a worker's task taken away by Spot in the middle of a load, {patience} to end"
+    trial.what = "a worker's task taken away by Spot in the middle of a load"
     for number in range(INTERRUPTIONS if full else 1):
-        files = batch(f"SP{patience[0].upper()}{number}")
+        files = batch(f"SPOT{number}")
         task = started(cloud, files, at_least=chance.randint(1, FILES // 3))
         container = cloud.container(task)
         cloud.interrupt(task)
-        if patience == "killed":
+        if number % 2:  # it has not ended by itself when its time is over
             kill(container)
         ended = cloud.ended(task)
         assert ended["stopCode"] == "SpotInterruption"
