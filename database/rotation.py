@@ -92,6 +92,7 @@ def _set(client: Any, secret: str, token: str) -> str:
         # The verifier, not the password: what the server logs cannot be used to log in.
         verifier = scram_verifier(pending["password"], os.urandom(SCRAM_SALT_BYTES))
         name = pg8000.native.identifier(current["username"])
+        connection.run("SET default_transaction_read_only = off")  # the API's sessions begin with it on
         connection.run(f"ALTER ROLE {name} PASSWORD {pg8000.native.literal(verifier)}")
     finally:
         connection.close()
