@@ -80,7 +80,7 @@ def test_a_bomb_costs_no_memory(database: Database, tmp_path: Path, trial: Trial
         file.writelines(make(size))
     megabytes = peak(database, tmp_path)
     assert megabytes < LIMIT_MB
-    [(status, error)] = database.rows("SELECT status, error FROM source_file WHERE uri LIKE '%%bomb%%'")
+    [(status, error)] = database.rows("SELECT status, error FROM source_file WHERE uri LIKE '%%/bomb.csv.gz'")
     assert (status == "failed", reason in str(error or "")) == (bool(reason), True), (status, error)
     stations = {row[0] for row in observations(database)}
     assert stations == ({"USC00000001"} if reason else {"USC00000001", "USC00000009"})
