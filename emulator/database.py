@@ -200,7 +200,9 @@ def _changed(update: Update) -> Update:
 def set_password(instance: dict[str, Any], password: str) -> None:
     """Give the master user a password."""
     escaped = password.replace("'", "''")
-    postgres.execute(instance, f"ALTER ROLE \"{instance['MasterUsername']}\" PASSWORD '{escaped}';")
+    # The server's log has statements that are slow or fail, and is no place for this one.
+    unlogged = "SET log_min_duration_statement = -1; SET log_min_error_statement = panic;"
+    postgres.execute(instance, f"{unlogged} ALTER ROLE \"{instance['MasterUsername']}\" PASSWORD '{escaped}';")
     instance["_MasterUserPassword"] = password
 
 

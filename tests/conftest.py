@@ -74,6 +74,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="the trials of tests/resilience at their whole length")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the trials that are for a run at whole length only."""
+    if not config.getoption("--full"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("full")])
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Forget what an earlier run has said of its rehearsal."""
     if not hasattr(session.config, "workerinput"):

@@ -29,7 +29,7 @@ def load(cluster: Cluster, migrated: str, wx_data: Path) -> Load:
         return Load(wx_data, tables(asking(database)), STATIONS, time.monotonic() - began)
 
 
-@pytest.mark.parametrize("service", ["db", "s3", "worker"])
+@pytest.mark.parametrize("service", ["db", "s3", pytest.param("worker", marks=pytest.mark.full)])
 def test_a_cut_network_costs_time_and_nothing_else(
     new_stack: Callable[..., Stack], load: Load, wx_data: Path, trial: Trial, service: str
 ) -> None:
