@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -44,7 +45,8 @@ def measure(bench: Bench) -> Iterator[Figure]:
 @contextlib.contextmanager
 def _server() -> Iterator[Any]:
     """A client of the server, which every client of this process asks while the block runs."""
-    server = ThreadedMotoServer(port=0, verbose=False)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line for each request
+    server = ThreadedMotoServer(port=0)
     server.start()
     host, port = server.get_host_and_port()
     variables = {

@@ -48,5 +48,5 @@ def svg(figures: Sequence[Figure]) -> str:
 
 def _place(figure: Figure, value: float) -> float:
     assert figure.limit
-    better = value / figure.limit if figure.bound == "at least" else figure.limit / value
+    better = value / figure.limit if figure.bound == "at least" else figure.limit / max(value, 1e-9)
     return min(max(MIDDLE + PER_DOUBLING * math.log2(better), TEXT), WIDTH - 140)
