@@ -122,7 +122,7 @@ def _total(server: Server, ours: Service) -> Iterator[Figure]:
             scans, rows = connection.execute(query).fetchone() or (0, 0)
         return int(str(scans)), int(str(rows))
 
-    settle_s = 2.0  # PostgreSQL's processes report what they have read once a second
+    settle_s = 11.0  # PostgreSQL's processes report what they have read when they have been idle for ten seconds
     time.sleep(settle_s)
     scans, rows = read()
     for _ in range(asked):
