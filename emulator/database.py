@@ -200,8 +200,8 @@ def _changed(update: Update) -> Update:
 def set_password(instance: dict[str, Any], password: str) -> None:
     """Give the master user a password."""
     escaped = password.replace("'", "''")
-    # The server's log has statements that are slow or fail, and is no place for this one.
-    unlogged = "SET log_min_duration_statement = -1; SET log_min_error_statement = panic;"
+    # The server's log has statements that change roles, are slow or fail, and is no place for this one.
+    unlogged = "SET log_statement = none; SET log_min_duration_statement = -1; SET log_min_error_statement = panic;"
     postgres.execute(instance, f"{unlogged} ALTER ROLE \"{instance['MasterUsername']}\" PASSWORD '{escaped}';")
     instance["_MasterUserPassword"] = password
 
