@@ -16,7 +16,7 @@ DOCKERFILES := compose/Dockerfile .ci/base-images/Dockerfile tests/acceptance/re
 TEMPLATES := $(wildcard cloudformation/*.yaml)
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 up: ## start Windsock on this machine [SOURCE=<folder, s3://bucket/prefix or sample>] [PLACE=compose] [PYTHON=...] [ARGS=...]
 	@sh requirements/install.sh $(TOOLS)
