@@ -41,7 +41,7 @@ def on_starting(server):
 
 
 def post_worker_init(worker):
-    """Give up a client that takes nothing of its response; refuse in the form of all other errors."""
+    """What a process does before its first request: set its garbage, its patience and its refusals in order."""
     # What was imported stays: looking through it for garbage, again and again, was a fifth of a page's time.
     gc.collect()
     gc.freeze()

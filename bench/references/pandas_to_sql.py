@@ -19,7 +19,7 @@ MISSING = -9999
 def main(paths: list[str]) -> None:
     """Read the files and append them to the table, a station's number being its place in the list."""
     engine = create_engine(os.environ["BENCH_DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://"))
-    with engine.connect() as connection, connection.begin():
+    with engine.connect() as connection:
         began = time.perf_counter()
         frames = [_read(number, Path(path)) for number, path in enumerate(paths)]
         pandas.concat(frames).to_sql("observation", connection, if_exists="append", index=False)
