@@ -8,11 +8,11 @@ from pathlib import Path
 
 import flask
 import flask_swagger_ui
-import orjson
+import msgspec
 from flask import Blueprint, Flask, Response
 from flask_smorest import Api
 
-from app.representation import JSON
+from app.representation import JSON, to_json
 
 MAX_AGE_S = 86_400
 _DIST = Path(str(importlib.resources.files(flask_swagger_ui) / "dist"))
@@ -35,7 +35,7 @@ def register(app: Flask, api: Api) -> None:
     def openapi() -> Response:
         nonlocal document, etag
         if not document:
-            document = orjson.dumps(api.spec.to_dict(), option=orjson.OPT_INDENT_2)
+            document = msgspec.json.format(to_json(api.spec.to_dict()), indent=2)
             etag = hashlib.sha256(document).hexdigest()[:32]
         response = Response(document, mimetype=JSON, headers={"Cache-Control": "no-cache"})
         response.set_etag(etag, weak=True)

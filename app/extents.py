@@ -97,9 +97,10 @@ class ExtentCache:
                 self._version = version
                 self._extents.clear()
                 self._weight = 0
-            if key in self._extents:
+            held = self._extents.get(key)
+            if held is not None:
                 self._extents.move_to_end(key)
-                return self._extents[key]
+                return held
         extent = make()  # two requests may make the same one: cheaper than a request that waits for another
         with self._lock:
             if version == self._version and key not in self._extents:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import marshmallow as ma
+import msgspec
 from flask import Response
 from werkzeug.exceptions import NotFound
 
@@ -89,12 +91,13 @@ class _List:
                 "offset": 0 if paging.after else min(paging.offset, total),
             },
         )
-        items = [self.item(row) for row in rows]
+        items = [self.item(*row) for row in rows]
         return _fresh(pagination.answer(items, paging, total, [next(iter(self.columns))]))
 
-    def item(self, row: Row) -> dict[str, Any]:
+    @functools.cached_property
+    def item(self) -> type[msgspec.Struct]:
         """A row as it is sent."""
-        return dict(zip(self.columns, row, strict=True))
+        return representation.item_type(self.table.split()[0], self.columns)
 
     def one(self, where: Mapping[str, object]) -> Row | None:
         """The row with these values."""
@@ -166,7 +169,7 @@ def ingestions(query: dict[str, Any]) -> Response:
 def ingestion(_query: dict[str, Any], ingestion_id: int) -> Response:
     """One pass of the worker"""
     representation.negotiate(None, csv=False)
-    return _fresh(representation.json_response(PASSES.item(_pass(ingestion_id))))
+    return _fresh(representation.json_response(PASSES.item(*_pass(ingestion_id))))
 
 
 @blueprint.route("/<int:ingestion_id>/files")

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
+import msgspec
 from flask import Response, request
 
 from app.arguments import DEFAULT_PER_PAGE, PageQuery
 from app.errors import InvalidParameter, InvalidParametersError, invalid_parameter
-from app.representation import json_response
+from app.representation import json_response, to_json
 
 Position = tuple[str | int | dt.date, ...]
 """Where an item stands in a list: the values that the list is ordered by."""
@@ -46,7 +46,7 @@ def paging_of(query: Mapping[str, Any], position: Sequence[type]) -> Paging:
     return Paging(query.get("page", 1), query.get("per_page", DEFAULT_PER_PAGE), after)
 
 
-def answer(items: Sequence[Mapping[str, Any]], paging: Paging, total: int, order: Sequence[str]) -> Response:
+def answer(items: Sequence[msgspec.Struct], paging: Paging, total: int, order: Sequence[str]) -> Response:
     """A page as a response.
 
     `items` are those of the page and, when there are more, one beyond it. `order` are the fields that the list is
@@ -55,7 +55,7 @@ def answer(items: Sequence[Mapping[str, Any]], paging: Paging, total: int, order
     shown = items[: paging.per_page]
     more = len(items) > paging.per_page
     pages = -(-total // paging.per_page)
-    cursor = _encode([shown[-1][field] for field in order]) if more else None
+    cursor = _encode([getattr(shown[-1], field) for field in order]) if more else None
     by_number = paging.after is None
     response = json_response(
         {
@@ -69,16 +69,16 @@ def answer(items: Sequence[Mapping[str, Any]], paging: Paging, total: int, order
             },
         }
     )
-    links: dict[str, dict[str, object]] = {"first": {"page": 1 if by_number else None}}
+    links = {"first": "page=1" if by_number else ""}
     if by_number:
-        links["last"] = {"page": max(pages, 1)}
+        links["last"] = f"page={max(pages, 1)}"
         if paging.page > 1:
-            links["prev"] = {"page": min(paging.page - 1, max(pages, 1))}
+            links["prev"] = f"page={min(paging.page - 1, max(pages, 1))}"
         if more:
-            links["next"] = {"page": paging.page + 1}
+            links["next"] = f"page={paging.page + 1}"
     elif more:
-        links["next"] = {"cursor": cursor}
-    response.headers["Link"] = ", ".join(f'<{_address(change)}>; rel="{rel}"' for rel, change in links.items())
+        links["next"] = f"cursor={cursor}"
+    response.headers["Link"] = _link(links)
     return response
 
 
@@ -94,17 +94,18 @@ def refuse_paging() -> None:
         raise InvalidParametersError([InvalidParameter(name, problem, accepted) for name in given])
 
 
-def _address(change: Mapping[str, object]) -> str:
+def _link(places: Mapping[str, str]) -> str:
+    """The header for this address with other places in the list: `page` or `cursor` as they stand in a query."""
     # Relative to the host: behind a proxy the API does not know by which name it was called.
-    parameters: dict[str, object] = {**request.args, "page": None, "cursor": None, **change}
-    query = urlencode({name: value for name, value in parameters.items() if value is not None})
     # The path as it was sent: a station's code may hold an encoded slash.
     path = request.environ.get("RAW_URI", request.path).partition("?")[0]
-    return f"{path}?{query}" if query else path
+    kept = urlencode([each for each in request.args.items() if each[0] not in {"page", "cursor"}])
+    addresses = {rel: "&".join(filter(None, (kept, place))) for rel, place in places.items()}
+    return ", ".join(f'<{path}{query and "?" + query}>; rel="{rel}"' for rel, query in addresses.items())
 
 
 def _encode(position: Sequence[object]) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps(position)).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(to_json(position)).rstrip(b"=").decode()
 
 
 def _decode(cursor: str, position: Sequence[type]) -> Position:
@@ -112,7 +113,7 @@ def _decode(cursor: str, position: Sequence[type]) -> Position:
         "cursor", "is not a cursor of this list", "the next_cursor of an earlier answer, unchanged"
     )
     try:
-        values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        values = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(values, list) or len(values) != len(position):
             raise invalid
         return tuple(_value(value, kind) for value, kind in zip(values, position, strict=True))

@@ -9,11 +9,12 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
 from typing import Any, cast
 
 import psycopg
 import sqlalchemy
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from app.settings import ApiSettings
 from database.credentials import CredentialsError
@@ -24,6 +25,8 @@ Fetch = Callable[[str, Mapping[str, Any]], list[Row]]
 """Runs a query with named parameters and gives all its rows."""
 
 RETRY_AFTER_S = 5
+ONE_PLAN = {"plan_cache_mode": "force_generic_plan"}
+"""Settings of the sessions that pages are read in."""
 PROBE_TIMEOUT_S = 2  # load balancers wait about 5 seconds for a health check
 
 
@@ -67,10 +70,13 @@ class Reads:
         streams = dataclasses.replace(database, pool_size=settings.streams, pool_timeout_s=1)
         # Else a server that vanishes keeps all threads waiting.
         make = functools.partial(create_engine, options=gone_after(database.connect_timeout_s))
-        # No ping: it would cost as much as the query of a page.
-        self._pages = _autocommit(make(database, "windsock-api", settings.statement_timeout_ms, ping=False))
+        # No ping: it would cost as much as the query of a page. Nor a plan for each page, as PostgreSQL makes them: the
+        # one of any page is as good, an index scan of a station.
+        self._pages = make(
+            database, "windsock-api", settings.statement_timeout_ms, ping=False, autocommit=True, session=ONE_PLAN
+        )
         self._streams = make(streams, "windsock-api-download", settings.stream_timeout_s * 1000)
-        self._probe = _autocommit(make(probe, "windsock-api-probe", PROBE_TIMEOUT_S * 1000))
+        self._probe = make(probe, "windsock-api-probe", PROBE_TIMEOUT_S * 1000, autocommit=True)
 
     def rows(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
         """All rows of a query for a page.
@@ -87,7 +93,7 @@ class Reads:
             return self._rows(query, parameters)
 
     def _rows(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
-        with _connection(self._pages, "All database connections are busy.") as connection:
+        with _Connection(self._pages, "All database connections are busy.") as connection:
             return fetch_from(connection)(query, parameters)
 
     def probe(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
@@ -96,7 +102,7 @@ class Reads:
         Raises:
             UnavailableError: no connection, or no answer within two seconds.
         """
-        with _connection(self._probe, "Another probe has been waiting for two seconds.") as connection:
+        with _Connection(self._probe, "Another probe has been waiting for two seconds.") as connection:
             return fetch_from(connection)(query, parameters or {})
 
     @contextlib.contextmanager
@@ -106,7 +112,7 @@ class Reads:
         Raises:
             UnavailableError: no connection, or too many downloads at the same time.
         """
-        with _connection(self._streams, "Too many downloads are running.") as connection:
+        with _Connection(self._streams, "Too many downloads are running.") as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield connection
 
@@ -125,36 +131,51 @@ def fetch_from(connection: psycopg.Connection[Row]) -> Fetch:
     return fetch
 
 
-def _autocommit(engine: Engine) -> Engine:
-    @event.listens_for(engine, "connect")
-    def connect(connection: psycopg.Connection[Row], _record: Any) -> None:
-        connection.autocommit = True  # a page is one query: BEGIN and ROLLBACK would be two more round trips
+class _Connection:
+    """A connection of a pool, for a `with` block. What goes wrong with it becomes an `UnavailableError`.
 
-    return engine
+    Not a generator with `contextlib`: of the time of a page, that would be as much as the pool takes.
+    """
 
+    def __init__(self, engine: Engine, busy: str) -> None:
+        self._engine = engine
+        self._busy = busy
+        self._pooled: sqlalchemy.PoolProxiedConnection | None = None
+        self._connection: psycopg.Connection[Row] | None = None
 
-@contextlib.contextmanager
-def _connection(engine: Engine, busy: str) -> Iterator[psycopg.Connection[Row]]:
-    pooled = connection = None
-    try:
-        pooled = engine.raw_connection()
-        connection = cast("psycopg.Connection[Row]", pooled.driver_connection)
-        yield connection
-    except sqlalchemy.exc.TimeoutError as error:
-        raise UnavailableError(busy) from error
-    except psycopg.errors.QueryCanceled as error:
-        raise UnavailableError("The database took too long. Ask for fewer stations or a shorter time.") from error
-    except _NOT_MIGRATED as error:
-        raise UnavailableError("The database is not at the schema that this release needs.") from error
-    except _GOODBYE as error:
-        if connection is not None:
-            connection.close()
-        raise _BrokenError("The database does not answer.") from error
-    except _AWAY as error:
-        broken = connection is not None and connection.broken
-        raise (_BrokenError if broken else AwayError)("The database does not answer.") from error
-    finally:
-        if pooled is not None:
-            if connection is not None and connection.closed:
-                pooled.invalidate()
-            pooled.close()  # back to the pool, rolled back
+    def __enter__(self) -> psycopg.Connection[Row]:
+        try:
+            self._pooled = self._engine.raw_connection()
+        except Exception as error:
+            self._explain(error)
+            raise
+        self._connection = cast("psycopg.Connection[Row]", self._pooled.driver_connection)
+        return self._connection
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        try:
+            if error is not None:
+                self._explain(error)
+        finally:
+            if self._pooled is not None:
+                if self._connection is not None and self._connection.closed:
+                    self._pooled.invalidate()
+                self._pooled.close()  # back to the pool
+
+    def _explain(self, error: BaseException) -> None:
+        """Raise the error that it is to the client, where there is one."""
+        if isinstance(error, sqlalchemy.exc.TimeoutError):
+            raise UnavailableError(self._busy) from error
+        if isinstance(error, psycopg.errors.QueryCanceled):
+            raise UnavailableError("The database took too long. Ask for fewer stations or a shorter time.") from error
+        if isinstance(error, _NOT_MIGRATED):
+            raise UnavailableError("The database is not at the schema that this release needs.") from error
+        if isinstance(error, _GOODBYE):
+            if self._connection is not None:
+                self._connection.close()
+            raise _BrokenError("The database does not answer.") from error
+        if isinstance(error, _AWAY):
+            broken = self._connection is not None and self._connection.broken
+            raise (_BrokenError if broken else AwayError)("The database does not answer.") from error

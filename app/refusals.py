@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from gunicorn import util
 from gunicorn.http.errors import InvalidHeader, UnsupportedTransferCoding
 
 from app.errors import MIMETYPE
+from app.representation import to_json
 
 
 def register() -> None:
@@ -30,7 +30,7 @@ def refused(error: Exception) -> Any:
 def _write_error(sock: Any, status: int, reason: str, message: str) -> None:
     detail = message or None
     document = {"type": "about:blank", "title": reason, "status": status, "detail": detail, "request_id": None}
-    body = orjson.dumps(document)
+    body = to_json(document)
     head = (
         f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: {MIMETYPE}\r\n"
         f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n"

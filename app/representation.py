@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
-import orjson
+import msgspec
 from flask import Response, request
 from werkzeug.exceptions import NotAcceptable
 
 Form = Literal["json", "csv"]
+
+to_json = msgspec.json.Encoder().encode
 
 JSON = "application/json"
 CSV = "text/csv"
@@ -34,4 +37,12 @@ def negotiate(wanted: Form | None, *, csv: bool) -> Form:
 
 def json_response(document: Any) -> Response:
     """A response with this document as JSON. Dates and times become ISO 8601, times in UTC with a Z."""
-    return Response(orjson.dumps(document, option=orjson.OPT_UTC_Z), mimetype=JSON)
+    return Response(to_json(document), content_type=JSON)
+
+
+def item_type(name: str, fields: Iterable[str]) -> type[msgspec.Struct]:
+    """A type of what a list holds: made of a row, and written as a JSON object with these fields.
+
+    It takes a sixth of the time of a dictionary to make, and is none of the garbage collector's business.
+    """
+    return msgspec.defstruct(name, fields, gc=False)

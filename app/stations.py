@@ -48,6 +48,7 @@ COLUMNS = {
     "observed_days": "coalesce(total.days, 0)",
     "years": "total.years",
 }
+_Item = representation.item_type("Station", COLUMNS)
 _DESCRIPTION = f"""
     SELECT {", ".join(f"{expression} AS {name}" for name, expression in COLUMNS.items())}
     FROM unnest(%(ids)s::int[]) WITH ORDINALITY AS listed (id, place)
@@ -106,7 +107,7 @@ def stations(query: dict[str, Any]) -> Response:
     else:
         fetch, limit = state().reads.rows, paging.per_page + 1
         extent = state().extents.get(version, which, lambda: Extent(fetch(which, {})))
-        items = [_item(row) for row in _describe(fetch, _listed(extent, paging, limit))]
+        items = [_Item(*row) for row in _describe(fetch, _listed(extent, paging, limit))]
         response = pagination.answer(items, paging, extent.total, ["station_id"])
     return versions.mark(response, version, form, state().settings.max_age_s)
 
@@ -126,7 +127,7 @@ def station(_query: dict[str, Any], station_id: str) -> Response:
     if row is None:
         raise NotFound(f"There is no station {station_id}. The stations that there are, are at /api/stations.")
     unchanged = versions.unchanged(version, form)
-    response = Response(status=304) if unchanged else representation.json_response(_item(row))
+    response = Response(status=304) if unchanged else representation.json_response(_Item(*row))
     return versions.mark(response, version, form, state().settings.max_age_s)
 
 
@@ -139,10 +140,6 @@ def _listed(extent: Extent, paging: pagination.Paging, limit: int) -> Sequence[i
 
 def _describe(fetch: Fetch, ids: Sequence[int]) -> list[Row]:
     return fetch(_DESCRIPTION, {"ids": ids}) if ids else []
-
-
-def _item(row: Row) -> dict[str, Any]:
-    return dict(zip(COLUMNS, row, strict=True))
 
 
 def _find(code: str) -> Row | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import time
 
 from flask import Response, request
+from werkzeug.http import http_date
 
 import runtime
 from app.reads import Reads
@@ -40,6 +42,11 @@ class Version:
 
     tag: str
     modified: dt.datetime | None
+
+    @functools.cached_property
+    def last_modified(self) -> str:
+        """When it came to be, as headers have it."""
+        return http_date(self.modified)
 
     def etag(self, form: str) -> str:
         """The entity tag of an answer in this form (`json`, `csv`), without quotes.
@@ -99,8 +106,10 @@ def unchanged(version: Version, form: str) -> bool:
 
 def mark(response: Response, version: Version, form: str, max_age_s: int) -> Response:
     """Give the response the headers by which it is cached and asked for again."""
-    response.set_etag(version.etag(form), weak=True)
-    response.last_modified = version.modified
-    response.headers["Cache-Control"] = f"public, max-age={max_age_s}"
-    response.vary.add("Accept")
+    headers = response.headers
+    headers["ETag"] = f'W/"{version.etag(form)}"'
+    if version.modified:
+        headers["Last-Modified"] = version.last_modified
+    headers["Cache-Control"] = f"public, max-age={max_age_s}"
+    headers["Vary"] = "Accept"
     return response

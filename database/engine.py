@@ -35,9 +35,7 @@ def gone_after(seconds: int) -> dict[str, int]:
 
 
 # The same for the server's end of a session: its settings have the names of libpq's options, with "tcp_" before them.
-_SERVER_SIDE = " ".join(
-    f"-c tcp_{name.removeprefix('tcp_')}={value}" for name, value in gone_after(SILENT_FOR_S).items()
-)
+_SERVER_SIDE = {f"tcp_{name.removeprefix('tcp_')}": value for name, value in gone_after(SILENT_FOR_S).items()}
 
 
 def create_engine(
@@ -46,7 +44,9 @@ def create_engine(
     statement_timeout_ms: int = 0,
     *,
     ping: bool = True,
+    autocommit: bool = False,
     options: Mapping[str, int] | None = None,
+    session: Mapping[str, str] | None = None,
 ) -> Engine:
     """An engine for the database of the settings. Nothing is connected yet. All sessions are in UTC, and
     write dates as ISO 8601.
@@ -57,8 +57,18 @@ def create_engine(
         statement_timeout_ms: after so many milliseconds PostgreSQL ends a statement; 0 for never. Each program knows
             how long its own may take: a load has no limit, a page has one.
         ping: ask a connection whether it is alive before it is used. Without, who uses it has to try again.
+        autocommit: each statement is one of its own: no BEGIN before it, and nothing to roll back after it, which would
+            be two more round trips.
         options: more options of libpq, such as those of `gone_after`.
+        session: more settings of PostgreSQL for the sessions.
     """
+    of_session = {
+        "statement_timeout": statement_timeout_ms,
+        "timezone": "UTC",
+        "datestyle": "ISO",
+        **_SERVER_SIDE,
+        **(session or {}),
+    }
     engine = sqlalchemy.create_engine(
         settings.url,
         pool_size=settings.pool_size,
@@ -66,10 +76,11 @@ def create_engine(
         pool_timeout=settings.pool_timeout_s,
         pool_pre_ping=ping,
         pool_recycle=RECYCLE_AFTER_S,
+        pool_reset_on_return=None if autocommit else "rollback",
         connect_args={
             "application_name": application_name,
             "connect_timeout": settings.connect_timeout_s,
-            "options": f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC -c datestyle=ISO {_SERVER_SIDE}",
+            "options": " ".join(f"-c {name}={value}" for name, value in of_session.items()),
             **gone_after(SILENT_FOR_S),
             **(options or {}),
         },
@@ -87,6 +98,7 @@ def create_engine(
             if not (error.pgconn and error.pgconn.used_password and credentials.refresh(login)):
                 raise
             connection = dialect.connect(*arguments, **{**parameters, **credentials.current()})
+        connection.autocommit = autocommit
         return connection
 
     return engine

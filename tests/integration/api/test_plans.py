@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from app.extents import Extent
 from app.pagination import Paging
-from app.reads import Row, fetch_from
+from app.reads import ONE_PLAN, Row, fetch_from
 from app.series import OBSERVATIONS, Filter
 from database import roles
 from tests.conftest import Database
+from tests.integration.api.conftest import CODES
 
 ALL = Filter(None, dt.date.min, dt.date.max)
 
 
 class Explained:
-    """Runs queries, and keeps how PostgreSQL ran them."""
+    """Runs queries, and keeps how PostgreSQL ran them: by the plan for any parameters, as the API has it make them."""
 
     def __init__(self, connection: psycopg.Connection[Row]) -> None:
         self.scans: list[dict[str, Any]] = []
+        self.nodes: list[str] = []
         self._connection = connection
 
     def rows(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
-        explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {query}"
-        ((plan,),) = self._connection.execute(explain.encode(), parameters).fetchall()
+        names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", query)))
+        numbered = re.sub(r"%\((\w+)\)s", lambda found: f"${names.index(found[1]) + 1}", query)
+        values = sql.SQL(", ").join(sql.Literal(parameters[name]) for name in names)
+        arguments = sql.SQL("({})").format(values) if names else sql.SQL("")
+        self._connection.execute(f"PREPARE asked AS {numbered}".encode())
+        explain = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE asked{}").format(arguments)
+        ((plan,),) = self._connection.execute(explain).fetchall()
+        self._connection.execute("DEALLOCATE asked")
         self._keep(plan[0]["Plan"])
         return fetch_from(self._connection)(query, parameters)
 
     def _keep(self, node: dict[str, Any]) -> None:
+        self.nodes.append(node["Node Type"])
         if "Relation Name" in node:
             self.scans.append(node)
         for child in node.get("Plans", []):
@@ -53,7 +64,8 @@ def explained(weather: Database) -> Any:
         )
     with psycopg.connect(weather.url(roles.OWNER), autocommit=True) as connection:
         connection.execute("ANALYZE")
-    with psycopg.connect(weather.url(roles.API), autocommit=True) as connection:
+    options = " ".join(f"-c {name}={value}" for name, value in ONE_PLAN.items())
+    with psycopg.connect(weather.url(roles.API), autocommit=True, options=options) as connection:
         yield Explained(connection)
 
 
@@ -70,6 +82,14 @@ def test_a_page_reads_no_more_of_a_station_than_it_has_to_skip_and_show(explaine
 
 def test_a_page_by_cursor_reads_what_it_shows_wherever_it_is(explained: Explained) -> None:
     check_page(explained, Paging(1, 100, ("EMPTY", dt.date(2009, 1, 1))), skipped=0)
+
+
+def test_a_page_of_one_station_is_read_in_its_order_and_sorted_by_nobody(explained: Explained) -> None:
+    one = Filter(CODES[4], dt.date.min, dt.date.max)
+    extent = OBSERVATIONS.extent(explained.rows, one)
+    explained.nodes.clear()
+    assert len(OBSERVATIONS.page(explained.rows, one, extent, Paging(3, 100, None))) == 101
+    assert explained.nodes == ["Limit", "Subquery Scan", "Limit", "Index Scan"]
 
 
 def check_page(explained: Explained, paging: Paging, skipped: int) -> None:
