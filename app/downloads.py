@@ -10,8 +10,9 @@ from collections.abc import Callable, Generator, Iterator
 from typing import cast
 
 import psycopg
-from flask import Response, g, request
+from flask import Response, request
 
+from app.http_headers import request_id
 from app.reads import Row
 from app.representation import CSV
 from app.state import state
@@ -34,7 +35,7 @@ def csv_response(filename: str, start: Callable[[Connection], tuple[int, Blocks]
     An error before the first block is an ordinary error. A later one ends the response without the last, empty chunk of
     HTTP/1.1, so that the client knows; a client of HTTP/1.0 compares the lines with X-Total-Count.
     """
-    total_and_blocks = _blocks(start, request.method == "HEAD", g.get("request_id"))
+    total_and_blocks = _blocks(start, request.method == "HEAD", request_id())
     total = cast("int", next(total_and_blocks))
     blocks = cast("Iterator[bytes]", total_and_blocks)
     response = Response(blocks, mimetype=CSV, headers={"X-Total-Count": str(total)})
@@ -44,9 +45,7 @@ def csv_response(filename: str, start: Callable[[Connection], tuple[int, Blocks]
     return response
 
 
-def _blocks(
-    start: Callable[[Connection], tuple[int, Blocks]], head: bool, request_id: str | None
-) -> Iterator[int | bytes]:
+def _blocks(start: Callable[[Connection], tuple[int, Blocks]], head: bool, number: str | None) -> Iterator[int | bytes]:
     seconds = state().settings.stream_timeout_s
     deadline = time.monotonic() + seconds
     with contextlib.ExitStack() as stack:
@@ -66,5 +65,5 @@ def _blocks(
                 if time.monotonic() > deadline:
                     raise DownloadTimeoutError(f"the download took longer than {seconds} s")
         except Exception as error:
-            log.warning("download broken off", extra={"request_id": request_id, "reason": str(error)})
+            log.warning("download broken off", extra={"request_id": number, "reason": str(error)})
             raise

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import flask
-import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from app.http_headers import request_id
 from app.reads import RETRY_AFTER_S, UnavailableError
+from app.representation import to_json
 
 MIMETYPE = "application/problem+json"
 INVALID_PARAMETERS = "urn:windsock:problem:invalid-parameters"
@@ -52,10 +53,10 @@ def problem(status: int, title: str, detail: str | None, **members: Any) -> Resp
         "title": title,
         "status": status,
         "detail": detail,
-        "request_id": g.get("request_id"),
+        "request_id": request_id(),
         **members,
     }
-    response = Response(orjson.dumps(document), status, mimetype=MIMETYPE)
+    response = Response(to_json(document), status, mimetype=MIMETYPE)
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -102,7 +103,7 @@ def _unavailable(error: UnavailableError) -> Response:
     # The cause names hosts and roles: it is for the log, not for the client.
     log.warning(
         "database unavailable",
-        extra={"request_id": g.get("request_id"), "reason": str(error), "cause": str(error.__cause__ or "")},
+        extra={"request_id": request_id(), "reason": str(error), "cause": str(error.__cause__ or "")},
     )
     response = problem(503, "Database unavailable", str(error), type=DATABASE_UNAVAILABLE)
     response.headers["Retry-After"] = str(RETRY_AFTER_S)
@@ -113,7 +114,7 @@ def _unexpected(error: Exception) -> Response:
     log.error(
         "request failed",
         exc_info=error,
-        extra={"request_id": g.get("request_id"), "method": request.method, "path": request.path},
+        extra={"request_id": request_id(), "method": request.method, "path": request.path},
     )
     return problem(
         500,

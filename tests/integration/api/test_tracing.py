@@ -149,7 +149,7 @@ def test_untraced_means_that_nothing_of_it_is_there(weather: Database) -> None:
         "plain = psycopg.connect\n"
         "made = app.create_app()\n"
         "assert made.test_client().get('/api/weather').status_code == 200\n"
-        "assert made.wsgi_app.__func__ is flask.Flask.wsgi_app and psycopg.connect is plain\n"
+        "assert made.wsgi_app._app.__func__ is flask.Flask.wsgi_app and psycopg.connect is plain\n"
         "print([name for name in sys.modules if 'opentelemetry' in name or name == 'runtime.telemetry'])"
     )
     environment = {
