@@ -25,6 +25,7 @@ reuse_port = True
 # The workers' heartbeat must never wait for a disk.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder in memory, made for this
 logger_class = "app.access_log.StructuredLogger"
+forwarded_allow_ips = ""  # no answer depends on who asked, or by which scheme: nobody has to be trusted with it
 control_socket_disable = True  # nothing is to be changed in a process that runs
 
 
@@ -45,5 +46,7 @@ def post_worker_init(worker):
     # What was imported stays: looking through it for garbage, again and again, was a fifth of a page's time.
     gc.collect()
     gc.freeze()
+    # Nor is it looked for before a few of the largest pages have come together: rows are in no circles.
+    gc.set_threshold(10_000)
     worker.stalled_timeout_s = _settings.stalled_timeout_s
     refusals.register()

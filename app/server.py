@@ -14,6 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from gunicorn.http.body import LengthReader
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from app import refusals
@@ -92,13 +93,23 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
     """After so many seconds in which it takes no piece of its response, a client is given up."""
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Answer a request, to a client that takes the answer.
+        """Answer a request, to a client that takes the answer."""
+        sock = conn.sock
+        conn.sock = answer = _Answer(sock, self.stalled_timeout_s)
+        try:
+            kept = super().handle_request(req, conn)
+            answer.send_head()
+        finally:
+            conn.sock = sock
+        return kept
 
-        Waited for by Python, and not by the kernel (`SO_SNDTIMEO`): where memory for sockets is short, as it is in a
-        container close to its limit, Linux waits for memory, and forgets the time.
-        """
-        conn.sock.settimeout(self.stalled_timeout_s)
-        return super().handle_request(req, conn)
+    def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:
+        """Whether the connection may be used again: not before what the application left of a body has been read."""
+        reader = conn.parser.mesg.body.reader
+        if isinstance(reader, LengthReader) and not reader.length:
+            conn.parser.mesg = None  # there is none: its socket needs no time limit to be set and set back, twice
+            return bool(keepalive)
+        return bool(super()._keepalive_after(conn, keepalive))
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Refuse a request that is none, or say that answering one has failed."""
@@ -114,6 +125,50 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
         while kept is True and self.alive and self.tpool._work_queue.empty() and _sends(conn.sock):  # noqa: SLF001 - it has no public name
             kept = super().handle(conn)
         return kept
+
+
+class _Answer:
+    """A client's socket, to write one answer to.
+
+    The head leaves together with the first piece of the body: gunicorn gives one after the other.
+
+    A client that takes nothing for some time is an error. Most answers are taken at once, and the time is not set for
+    them: a socket with a time limit is polled before each piece. It is Python that waits, and not the kernel
+    (`SO_SNDTIMEO`): where memory for sockets is short, as it is in a container close to its limit, Linux waits for
+    memory, and forgets the time.
+    """
+
+    def __init__(self, sock: socket.socket, timeout_s: float) -> None:
+        self._socket = sock
+        self._timeout_s = timeout_s
+        self._head: bytes | None = None
+        self._begun = False
+
+    def sendall(self, data: bytes) -> None:
+        """As a socket's; what comes first is kept until more comes, or `send_head` says that nothing will."""
+        if not self._begun:
+            self._begun, self._head = True, data
+            return
+        if self._head:
+            data, self._head = self._head + data, None
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            sent = self._socket.send(data, socket.MSG_DONTWAIT)
+        if sent < len(data):
+            self._limited().sendall(memoryview(data)[sent:])
+
+    def send_head(self) -> None:
+        """Send what is kept."""
+        if self._head:
+            self.sendall(b"")
+
+    def __getattr__(self, name: str) -> Any:
+        self.send_head()
+        return getattr(self._limited(), name)
+
+    def _limited(self) -> socket.socket:
+        self._socket.settimeout(self._timeout_s)
+        return self._socket
 
 
 def _admit_nobody(listener: Any) -> None:
