@@ -14,6 +14,7 @@ from app.http_headers import ENVIRON_REQUEST_ID
 from app.settings import ApiSettings
 from runtime import logs, tracing
 from runtime.environment import load
+from runtime.texts import visible
 
 LONGEST = 500  # characters of what a client sent
 
@@ -66,4 +67,4 @@ class StructuredLogger(Logger):  # type: ignore[misc] # gunicorn has no types
 def _printable(text: str) -> str:
     """Text of a client as a log may hold it: in UTF-8, no line ends or control characters, not endless."""
     decoded = text.encode("latin-1", "replace").decode("utf-8", "replace")[:LONGEST]  # WSGI gives bytes as Latin-1
-    return logs.visible(decoded)
+    return visible(decoded)

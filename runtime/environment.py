@@ -12,6 +12,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
+from runtime.texts import visible
+
 T = TypeVar("T")
 
 _VARIABLE = "windsock variable"
@@ -85,7 +87,7 @@ def _load(settings: Any, environ: Mapping[str, str], problems: list[str]) -> Any
             values[field.name] = declared.parse(text)
         except ValueError as error:
             # The text itself is not repeated: it may be a secret that was put into the wrong variable.
-            problems.append(f"{declared.name} is malformed ({error}): it should hold {declared.holds}")
+            problems.append(f"{declared.name} is malformed ({visible(str(error))}): it should hold {declared.holds}")
     return None if problems else settings(**values)
 
 

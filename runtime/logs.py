@@ -13,6 +13,8 @@ from typing import Literal
 
 from pythonjsonlogger.msgspec import MsgspecFormatter
 
+from runtime.texts import visible
+
 LogFormat = Literal["json", "text"]
 
 
@@ -24,13 +26,6 @@ def json_formatter() -> MsgspecFormatter:
         rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
         datefmt="%Y-%m-%dT%H:%M:%S+00:00",
     )
-
-
-def visible(text: str) -> str:
-    """A text of somebody else's, what cannot be printed escaped: it forges no line, and no terminal obeys it."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 class _TextFormatter(logging.Formatter):

@@ -23,6 +23,7 @@ CHECKER = (
     "runtime/__init__.py",
     "runtime/environment.py",
     "runtime/settings.py",
+    "runtime/texts.py",
     "worker/__init__.py",
     "worker/checker.py",
     "worker/manifest.py",

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 from rich.text import Text
 
-from runtime.logs import visible
+from runtime.texts import visible
 from worker.outcome import Outcome
 from worker.passes import Pass
 

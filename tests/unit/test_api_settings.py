@@ -6,6 +6,7 @@ import pytest
 
 from app.settings import ApiSettings
 from runtime.environment import SettingsError, describe, load
+from worker.settings import OnePassSettings
 
 URL = {"WINDSOCK_DATABASE_URL": "postgresql://windsock_api@127.0.0.1/windsock"}
 
@@ -32,3 +33,10 @@ def test_an_address_that_cannot_be_listened_on(address: str) -> None:
 @pytest.mark.parametrize("address", ["0.0.0.0:8000", "[::1]:8000", "localhost:80"])
 def test_an_address_that_can_be_listened_on(address: str) -> None:
     assert load(ApiSettings, {**URL, "WINDSOCK_API_BIND": address}).server.bind == address
+
+
+def test_what_is_wrong_is_one_line_whatever_a_variable_holds() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(OnePassSettings, {**URL, "WINDSOCK_SOURCE": "s3://weather\x1e\u2028x"})
+    assert str(raised.value).splitlines() == [str(raised.value)]
+    assert r"weather\x1e\u2028x" in str(raised.value)

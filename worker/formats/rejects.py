@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from runtime.logs import visible
+from runtime.texts import visible
 from worker.formats.batch import REJECTED_LINES_KEPT, RejectedLine
 from worker.formats.values import REASON_KEPT, shown
 

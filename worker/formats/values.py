@@ -7,7 +7,7 @@ import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.logs import visible
+from runtime.texts import visible
 from worker.formats.batch import PHYSICAL_RANGE
 
 # Daily observations begin in 1763 (Milan); a later date than this is a typing error.
