@@ -13,13 +13,12 @@ import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.reads import Row
 
 
-@dataclass(frozen=True)
-class Stretch:
+class Stretch(NamedTuple):
     """Some consecutive stations of an extent.
 
     `skip` rows of the first are before the page. `resumes` says that the first is the station of a cursor, which has

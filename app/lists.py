@@ -21,17 +21,18 @@ def answer(series: Series, query: Mapping[str, Any], chosen: Filter) -> Response
     if form == "csv":
         refuse_paging()
     paging = paging_of(query, series.position)
-    version = state().versions.current().weather
+    shared = state()
+    version = shared.versions.current().weather
     if versions.unchanged(version, form):
         response = Response(status=304)
     elif form == "csv":
         response = _download(series, chosen)
     else:
-        fetch = state().reads.rows
-        extent = state().extents.get(version, (series.table, chosen), lambda: series.extent(fetch, chosen))
+        fetch = shared.reads.rows
+        extent = shared.extents.get(version, (series.table, chosen), lambda: series.extent(fetch, chosen))
         items = series.page(fetch, chosen, extent, paging)
         response = pagination.answer(items, paging, extent.total, series.order)
-    return versions.mark(response, version, form, state().settings.max_age_s)
+    return versions.mark(response, version, form, shared.settings.max_age_s)
 
 
 def _download(series: Series, chosen: Filter) -> Response:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
@@ -21,8 +20,7 @@ Position = tuple[str | int | dt.date, ...]
 """Where an item stands in a list: the values that the list is ordered by."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Paging:
+class Paging(NamedTuple):
     """The part of a list that a request asks for: page `page`, or what comes after `after`."""
 
     page: int

@@ -25,11 +25,10 @@ def negotiate(wanted: Form | None, *, csv: bool) -> Form:
     """
     if wanted:
         return wanted
-    accepted = request.accept_mimetypes
-    if not accepted:
+    if not request.headers.get("Accept"):
         return "json"
     offered = [JSON, CSV] if csv else [JSON]
-    best = accepted.best_match(offered)
+    best = request.accept_mimetypes.best_match(offered)
     if best is None:
         raise NotAcceptable(f"This address answers in {' and '.join(offered)} only.")
     return "csv" if best == CSV else "json"

@@ -7,7 +7,7 @@ import datetime as dt
 import functools
 import itertools
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
@@ -29,8 +29,7 @@ _SEVERAL = "unnest(%(ids)s::int[], %(codes)s::text[]) WITH ORDINALITY"
 _SKIPPED = "LIMIT %(limit)s OFFSET CASE WHEN s.place = 1 THEN %(skip)s ELSE 0 END"
 
 
-@dataclasses.dataclass(frozen=True)
-class Filter:
+class Filter(NamedTuple):
     """Which rows: of one station (its code) or of all (None), from `low` to `high`, both included."""
 
     station: str | None
