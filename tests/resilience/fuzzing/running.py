@@ -17,6 +17,10 @@ KEPT = PROJECT / "tests" / "artefacts" / "fuzzing"
 LONGEST_INPUT = 4096
 SLOWEST_S = 30
 """An input that takes longer than this on a busy machine makes a parser hang, not wait."""
+LARGEST_MB = 2048
+"""An input for which more than this is asked for at once has found a bomb."""
+LARGEST_IN_ALL_MB = 8192
+"""Of all inputs: the fuzzer itself keeps up to 50 KB of each, of which our parsers, without it, keep nothing."""
 
 HERE = sys.platform == "linux" and platform.machine() == "x86_64" and sys.version_info < (3, 14)
 """Whether there is a fuzzer for this machine and this Python."""
@@ -47,6 +51,7 @@ def fuzz(name: str, corpus: Path, *options: str) -> Run:
         PROJECT / ".tools" / "fuzz" / "bin" / "python",
         *("-m", "tests.resilience.fuzzing.start", name, corpus),
         *(f"-artifact_prefix={findings}/", f"-max_len={LONGEST_INPUT}", f"-timeout={SLOWEST_S}"),
+        *(f"-malloc_limit_mb={LARGEST_MB}", f"-rss_limit_mb={LARGEST_IN_ALL_MB}"),
         *("-print_final_stats=1", *options),
     ]
     # With another order of sets each time, a seed would repeat nothing.
