@@ -11,16 +11,16 @@ import sys
 import time
 from typing import Literal
 
-from pythonjsonlogger.msgspec import MsgspecFormatter
+from pythonjsonlogger.json import JsonFormatter
 
 from runtime.texts import visible
 
 LogFormat = Literal["json", "text"]
 
 
-def json_formatter() -> MsgspecFormatter:
+def json_formatter() -> JsonFormatter:
     """The formatter of log lines: time (ISO 8601, UTC), level, logger, message, and the fields given as `extra`."""
-    return MsgspecFormatter(
+    return JsonFormatter(
         "{asctime}{levelname}{name}{message}",
         style="{",
         rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
