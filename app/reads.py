@@ -84,17 +84,7 @@ class Reads:
         Raises:
             UnavailableError: no connection, or the query took too long.
         """
-        try:
-            return self._rows(query, parameters)
-        except _BrokenError:
-            # The database was started again, or another one has taken over: what else the pool holds is of no use
-            # either. A read can be repeated, and if new connections break as well, that is the answer.
-            self._pages.dispose()
-            return self._rows(query, parameters)
-
-    def _rows(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
-        with _Connection(self._pages, "All database connections are busy.") as connection:
-            return fetch_from(connection)(query, parameters)
+        return _read(self._pages, "All database connections are busy.", query, parameters)
 
     def probe(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """All rows of a query of the readiness probe, on its own connection.
@@ -102,8 +92,7 @@ class Reads:
         Raises:
             UnavailableError: no connection, or no answer within two seconds.
         """
-        with _Connection(self._probe, "Another probe has been waiting for two seconds.") as connection:
-            return fetch_from(connection)(query, parameters or {})
+        return _read(self._probe, "Another probe has been waiting for two seconds.", query, parameters or {})
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[psycopg.Connection[Row]]:
@@ -120,6 +109,21 @@ class Reads:
         """Close all connections that are not in use."""
         for engine in (self._pages, self._streams, self._probe):
             engine.dispose()
+
+
+def _read(engine: Engine, busy: str, query: str, parameters: Mapping[str, Any]) -> list[Row]:
+    try:
+        return _read_once(engine, busy, query, parameters)
+    except _BrokenError:
+        # The database was started again, or another one has taken over: what else the pool holds is of no use either.
+        # A read can be repeated, and if new connections break as well, that is the answer.
+        engine.dispose()
+        return _read_once(engine, busy, query, parameters)
+
+
+def _read_once(engine: Engine, busy: str, query: str, parameters: Mapping[str, Any]) -> list[Row]:
+    with _Connection(engine, busy) as connection:
+        return fetch_from(connection)(query, parameters)
 
 
 def fetch_from(connection: psycopg.Connection[Row]) -> Fetch:

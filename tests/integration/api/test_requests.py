@@ -237,6 +237,18 @@ def test_connections_that_broke_meanwhile_are_replaced_and_nobody_notices(
     assert client.get(path).status_code == 200
 
 
+@pytest.mark.parametrize("kind", ["rows", "probe"])
+def test_a_connection_that_breaks_under_a_query_is_replaced_and_the_query_repeated(
+    application: Flask, kind: str
+) -> None:
+    read = getattr(application.extensions["windsock"].reads, kind)
+    ((first,),) = read("SELECT pg_backend_pid()", {})
+    ended = "SELECT CASE pg_backend_pid() WHEN %(pid)s THEN pg_terminate_backend(%(pid)s) END, pg_backend_pid()"
+    ((nothing, second),) = read(ended, {"pid": first})
+    assert nothing is None
+    assert second != first
+
+
 def test_a_connection_that_breaks_under_each_query_is_the_end_of_the_request(
     application: Flask, client: FlaskClient
 ) -> None:

@@ -128,7 +128,12 @@ class Cloud:
 
     def settled(self) -> dict[str, str]:
         """The API's tasks, each with the id of its container, once the load balancer finds all of them healthy."""
-        wait_until(lambda: self._healthy() == API_TASKS, f"{API_TASKS} tasks of the API are healthy", 120)
+        # Both: the load balancer counts one that has just ended for a moment longer than ECS does.
+        wait_until(
+            lambda: len(self.tasks("api")) == self._healthy() == API_TASKS,
+            f"{API_TASKS} tasks of the API are healthy",
+            120,
+        )
         return {task: self.container(task) for task in self.tasks("api")}
 
     def _healthy(self) -> int:
