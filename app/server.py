@@ -60,6 +60,12 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
         if first is None and not conn.initialized and not conn.data_ready:
             self._watch(conn)
             return
+        if first == b"" and not (conn.parser and conn.parser.unreader.buf.getvalue()):
+            # The client has gone, and no thread has to find that out: behind slow pages, those of a minute's health
+            # checks would wait as open connections, until no more are accepted.
+            self.nr_conns -= 1
+            conn.close()
+            return
         if first == HEALTH_CHECK:
             answered = self.health_checks.submit(super().handle, conn)
         else:
@@ -68,12 +74,14 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
 
     @staticmethod
     def _first_bytes(conn: Any) -> bytes | None:
-        """How the next request begins; None where nothing has come yet."""
+        """How the next request begins; empty where none will come, None where nothing has come yet."""
         conn.sock.setblocking(False)
         try:
             return bytes(conn.sock.recv(len(HEALTH_CHECK), socket.MSG_PEEK))
-        except OSError:
+        except BlockingIOError:
             return None
+        except OSError:
+            return b""
 
     def _watch(self, conn: Any) -> None:
         """Look at a new connection again when something comes; no thread waits for it."""

@@ -6,6 +6,7 @@ import http.client
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -198,3 +199,20 @@ def failed_start(database: Database, variables: dict[str, str]) -> str:
     assert result.returncode != 0
     assert "Traceback" not in result.stderr
     return result.stdout + result.stderr
+
+
+def test_clients_that_are_gone_wait_for_no_thread(serve: Serve, weather: Database) -> None:
+    served = serve(WINDSOCK_API_WORKERS="1", WINDSOCK_API_THREADS="2")
+    pages = [threading.Thread(target=served.get, args=["/api/weather"]) for _ in range(4)]
+    with psycopg.connect(weather.url(roles.OWNER)) as connection:
+        connection.execute("LOCK TABLE observation")
+        for page in pages:
+            page.start()
+        # Each on a connection of its own that the client closes; more than a process of gunicorn's has at a time.
+        for _ in range(1_100):
+            check = http.client.HTTPConnection("127.0.0.1", served.port, timeout=5)
+            check.request("GET", "/health/live")
+            assert check.getresponse().status == 200
+            check.close()
+    for page in pages:
+        page.join()
