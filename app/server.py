@@ -11,7 +11,8 @@ import socket
 import struct
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from gunicorn.http.body import LengthReader
@@ -20,6 +21,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 from app import refusals
 
 LINGER_MS = 2
+LAST_CONNECTIONS_MS = 200
 SO_ATTACH_FILTER = 26  # of Linux; Python has no name for it
 HEALTH_CHECK = b"GET /health/"
 HEALTH_THREADS = 4
@@ -41,7 +43,8 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
         for listener in self.sockets:
             _admit_nobody(listener)
         for listener in self.sockets:
-            while _sends(listener):  # somebody waits there, or is about to
+            # Somebody waits there; or is connected by its own account, and a busy kernel has not got to it yet.
+            while _sends(listener, LAST_CONNECTIONS_MS):
                 self.accept(listener)
             listener.close()
 
@@ -58,13 +61,13 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
         """
         first = self._first_bytes(conn)
         if first is None and not conn.initialized and not conn.data_ready:
-            self._watch(conn)
+            # Looked at again when something comes; no thread waits for it.
+            self._watch(conn, functools.partial(self.on_pending_socket_readable, conn))
             return
         if first == b"" and not (conn.parser and conn.parser.unreader.buf.getvalue()):
             # The client has gone, and no thread has to find that out: behind slow pages, those of a minute's health
             # checks would wait as open connections, until no more are accepted.
-            self.nr_conns -= 1
-            conn.close()
+            self._close(conn)
             return
         if first == HEALTH_CHECK:
             answered = self.health_checks.submit(super().handle, conn)
@@ -83,12 +86,46 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
         except OSError:
             return b""
 
-    def _watch(self, conn: Any) -> None:
-        """Look at a new connection again when something comes; no thread waits for it."""
+    def finish_request(self, conn: Any, done: Future[Any]) -> None:
+        """Keep the connection for its next request, or end it.
+
+        gunicorn's own waits up to two seconds for the client to close its end, and nobody else is served meanwhile.
+        """
+        if done.cancelled() or done.exception() or done.result():
+            super().finish_request(conn, done)
+            return
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(conn)
+        else:
+            self._watch(conn, functools.partial(self._take_the_rest, conn))
+
+    def _take_the_rest(self, conn: Any, sock: socket.socket) -> None:
+        """Read what a client still sends, until it closes: what stays unread would have Linux reset the connection, and
+        the client might lose the answer that is on its way (RFC 9112, 9.6).
+        """
+        try:
+            ended = not sock.recv(65_536)
+        except BlockingIOError:
+            ended = False
+        except OSError:
+            ended = True
+        if ended:
+            self.poller.unregister(sock)
+            self.pending_conns.remove(conn)
+            self._close(conn)
+
+    def _close(self, conn: Any) -> None:
+        self.nr_conns -= 1
+        conn.close()
+
+    def _watch(self, conn: Any, ready: Callable[[Any], None]) -> None:
+        """Call a function when something comes on a connection; close it when too long nothing does."""
         lingering = self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER
         conn.timeout = time.monotonic() + lingering
         self.pending_conns.append(conn)
-        ready = functools.partial(self.on_pending_socket_readable, conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, ready)
 
     def _cap_keepalive(self, deadline: float) -> None:
@@ -195,8 +232,8 @@ def _admit_nobody(listener: Any) -> None:
         )
 
 
-def _sends(sock: Any) -> bool:
+def _sends(sock: Any, within_ms: int = LINGER_MS) -> bool:
     """Whether a request, or a connection, comes within a moment."""
     poller = select.poll()
     poller.register(sock, select.POLLIN)
-    return bool(poller.poll(LINGER_MS))
+    return bool(poller.poll(within_ms))

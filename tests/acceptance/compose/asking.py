@@ -27,14 +27,16 @@ def ask(keep: bool) -> None:
                 connection.connect()
             except OSError:
                 return
+            since, number = time.monotonic(), 0
         try:
             connection.request("GET", "/api/weather?per_page=100")
             answer = connection.getresponse()
             answer.read()
             answered.append(answer.status)
+            number += 1
             closed = answer.will_close
         except (OSError, http.client.HTTPException) as error:
-            broken.append(repr(error))
+            broken.append(f"request {number} of a connection, after {time.monotonic() - since:.2f} s: {error!r}")
             closed = True
         if closed or not keep:
             connection.close()

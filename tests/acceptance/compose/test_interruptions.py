@@ -100,10 +100,11 @@ def test_a_stop_of_the_api_breaks_no_request(loaded: Stack) -> None:
         run("docker", "stop", "--time", "30", loaded.container("api"))
         whole = [one.result() for one in downloads]
         asked = json.loads(asking.result().stdout.splitlines()[-1])
-    assert loaded.inspect("api")["State"]["ExitCode"] == 0
+    exit_code = loaded.inspect("api")["State"]["ExitCode"]
+    loaded.up()
+    assert loaded.get("/health/ready").status == 200
+    assert exit_code == 0
     assert [(one.status, one.body.count(b"\n")) for one in whole] == [(200, STATION_DAYS + 1)] * 2
     assert asked["answered"] > 100
     assert asked["statuses"] == [200]
     assert asked["broken"] == []
-    loaded.up()
-    assert loaded.get("/health/ready").status == 200

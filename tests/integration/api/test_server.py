@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import signal
 import socket
@@ -216,3 +217,19 @@ def test_clients_that_are_gone_wait_for_no_thread(serve: Serve, weather: Databas
             check.close()
     for page in pages:
         page.join()
+
+
+def test_clients_that_do_not_close_hold_up_nobody(serve: Serve) -> None:
+    served = serve(WINDSOCK_API_WORKERS="1")
+    request = b"GET /health/live HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=10)) for _ in range(20)
+        ]
+        for client in clients:
+            client.sendall(request)
+        for client in clients:
+            assert client.makefile("rb").read().startswith(b"HTTP/1.1 200 ")
+        clients[-1].sendall(b"more than was asked for" * 1000)
+        assert served.get("/health/live")[0] == 200
+        assert clients[-1].recv(1) == b"", "what comes after the end is taken, and nothing is reset"
