@@ -41,6 +41,10 @@ def on_starting(server):
     server.log.info("answering on %s", _settings.bind)
 
 
+def pre_request(worker, req):
+    """Nothing: gunicorn's own writes a line for its log of faults, for each request, and then throws it away."""
+
+
 def post_worker_init(worker):
     """What a process does before its first request: set its garbage, its patience and its refusals in order."""
     # What was imported stays: looking through it for garbage, again and again, was a fifth of a page's time.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from flask import Response, request
@@ -97,9 +98,17 @@ def _link(places: Mapping[str, str]) -> str:
     # Relative to the host: behind a proxy the API does not know by which name it was called.
     # The path as it was sent: a station's code may hold an encoded slash.
     path = request.environ.get("RAW_URI", request.path).partition("?")[0]
-    kept = urlencode([each for each in request.args.items() if each[0] not in {"page", "cursor"}])
+    kept = _kept(request.query_string)
     addresses = {rel: "&".join(filter(None, (kept, place))) for rel, place in places.items()}
     return ", ".join(f'<{path}{query and "?" + query}>; rel="{rel}"' for rel, query in addresses.items())
+
+
+# As what was read of a query: programs ask the same again.
+@functools.lru_cache(maxsize=1000)
+def _kept(query: bytes) -> str:
+    """What every place of a list has of a query."""
+    parameters = parse_qsl(query.decode(), keep_blank_values=True)
+    return urlencode([each for each in parameters if each[0] not in {"page", "cursor"}])
 
 
 def _encode(position: Sequence[object]) -> str:

@@ -13,8 +13,10 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from email.utils import formatdate
 from typing import Any
 
+from gunicorn import util
 from gunicorn.http.body import LengthReader
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
@@ -51,6 +53,7 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no type
     def init_process(self) -> None:
         """Serve, until told to stop."""
         self.health_checks = ThreadPoolExecutor(HEALTH_THREADS, "health")
+        util.http_date = _date
         super().init_process()
 
     def enqueue_req(self, conn: Any) -> None:
@@ -214,6 +217,16 @@ class _Answer:
     def _limited(self) -> socket.socket:
         self._socket.settimeout(self._timeout_s)
         return self._socket
+
+
+@functools.lru_cache(maxsize=2)
+def _date_of(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
+def _date() -> str:
+    """The header `Date`, made once a second and not for each answer."""
+    return _date_of(int(time.time()))
 
 
 def _admit_nobody(listener: Any) -> None:

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Literal
 
-from pythonjsonlogger.json import JsonFormatter
+from pythonjsonlogger.json import JsonEncoder, JsonFormatter
 
 from runtime.texts import visible
 
@@ -20,11 +20,13 @@ LogFormat = Literal["json", "text"]
 
 def json_formatter() -> JsonFormatter:
     """The formatter of log lines: time (ISO 8601, UTC), level, logger, message, and the fields given as `extra`."""
+    encode = JsonEncoder().encode  # one for all lines: `json.dumps` makes one for each
     return JsonFormatter(
         "{asctime}{levelname}{name}{message}",
         style="{",
         rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
         datefmt="%Y-%m-%dT%H:%M:%S+00:00",
+        json_serializer=lambda fields, **_options: encode(fields),
     )
 
 
