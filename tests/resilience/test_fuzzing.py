@@ -35,7 +35,7 @@ def test_what_the_fuzzer_begins_with_holds_without_it(name: str, trial: Trial) -
 def test_what_the_fuzzer_makes_up_holds(name: str, tmp_path: Path, trial: Trial, full: bool) -> None:
     inputs = INPUTS_IN_FULL if full else INPUTS
     trial.what = f"{name}: inputs made up by a fuzzer, guided by the lines they reach"
-    run = running.fuzz(name, tmp_path / "corpus", f"-runs={inputs}", f"-seed={SEED}")
+    run = running.fuzz(name, tmp_path / "corpus", inputs=inputs, seed=SEED)
     trial.times, trial.lost, trial.seen = run.inputs, int(bool(run.wrong)), f"{run.corpus} reached something new"
     assert not run.wrong, run.wrong
     assert run.inputs >= inputs
@@ -53,7 +53,7 @@ def test_a_parser_that_falls_over_is_noticed_and_the_input_kept(
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(running, "KEPT", tmp_path / "kept")
-    run = running.fuzz("manifest", tmp_path / "corpus", "-runs=100000", f"-seed={SEED}")
+    run = running.fuzz("manifest", tmp_path / "corpus", inputs=100_000, seed=SEED)
     assert "planted" in run.wrong
     [kept] = (tmp_path / "kept" / "manifest").iterdir()
     assert b";" in kept.read_bytes()

@@ -36,7 +36,7 @@ def main() -> int:
     running.install()
     wrong = False
     for name in names:
-        run = running.fuzz(name, CORPORA / name, f"-max_total_time={max(1, arguments.seconds // len(names))}")
+        run = running.fuzz(name, CORPORA / name, seconds=arguments.seconds / len(names))
         wrong |= bool(run.wrong)
         sys.stdout.write(
             f"{name:<16} {run.inputs:>10,} inputs, {run.corpus:,} kept: {'WRONG' if run.wrong else 'ok'}\n"

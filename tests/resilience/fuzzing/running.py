@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import platform
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.resilience.fuzzing.targets import target
@@ -18,9 +21,9 @@ LONGEST_INPUT = 4096
 SLOWEST_S = 30
 """An input that takes longer than this on a busy machine makes a parser hang, not wait."""
 LARGEST_MB = 2048
-"""An input for which more than this is asked for at once has found a bomb."""
-LARGEST_IN_ALL_MB = 8192
-"""Of all inputs: the fuzzer itself keeps up to 50 KB of each, of which our parsers, without it, keep nothing."""
+"""An input for which more than this is asked for has found a bomb."""
+AT_A_TIME = 5_000
+"""Inputs of one process: the fuzzer keeps more than 100 KB of some, of which our parsers, without it, keep nothing."""
 
 HERE = sys.platform == "linux" and platform.machine() == "x86_64" and sys.version_info < (3, 14)
 """Whether there is a fuzzer for this machine and this Python."""
@@ -43,15 +46,30 @@ def install() -> None:
     )
 
 
-def fuzz(name: str, corpus: Path, *options: str) -> Run:
-    """Fuzz a target from a corpus, which grows; the options, such as -runs=1000, say how long."""
+def fuzz(name: str, corpus: Path, *, inputs: float = math.inf, seconds: float = math.inf, seed: int = 0) -> Run:
+    """Fuzz a target from a corpus, which grows: until so many inputs are tried, so many seconds over, or one is wrong.
+
+    `seed` makes a run of so many inputs the same each time; without it, each is another.
+    """
+    tried, wrong, end = 0, "", time.monotonic() + seconds
+    while tried < inputs and not wrong and (left := end - time.monotonic()) > 0:
+        options = [f"-runs={min(AT_A_TIME, inputs - tried)}", f"-seed={seed and seed + tried}"]
+        if left < math.inf:
+            options.append(f"-max_total_time={math.ceil(left)}")
+        more, wrong = _fuzz_once(name, corpus, options)
+        tried += more
+    return Run(tried, len(list(corpus.iterdir())), wrong)
+
+
+def _fuzz_once(name: str, corpus: Path, options: Sequence[str]) -> tuple[int, str]:
+    """One process of the fuzzer: inputs tried, and what is wrong."""
     findings = KEPT / name
     findings.mkdir(parents=True, exist_ok=True)
     command = [
         PROJECT / ".tools" / "fuzz" / "bin" / "python",
         *("-m", "tests.resilience.fuzzing.start", name, corpus),
         *(f"-artifact_prefix={findings}/", f"-max_len={LONGEST_INPUT}", f"-timeout={SLOWEST_S}"),
-        *(f"-malloc_limit_mb={LARGEST_MB}", f"-rss_limit_mb={LARGEST_IN_ALL_MB}"),
+        *(f"-malloc_limit_mb={LARGEST_MB}", f"-rss_limit_mb={LARGEST_MB}"),
         *("-print_final_stats=1", *options),
     ]
     # With another order of sets each time, a seed would repeat nothing.
@@ -66,8 +84,7 @@ def fuzz(name: str, corpus: Path, *options: str) -> Run:
     )
     said = ended.stdout + ended.stderr
     tried = re.search(r"stat::number_of_executed_units: (\d+)", said)
-    wrong = "" if ended.returncode == 0 and tried else said[-6000:]
-    return Run(int(tried[1]) if tried else 0, len(list(corpus.iterdir())), wrong)
+    return (int(tried[1]) if tried else 0), ("" if ended.returncode == 0 and tried else said[-6000:])
 
 
 def replay(name: str, file: Path) -> None:
