@@ -5,6 +5,9 @@ To be served with `gunicorn --config app/gunicorn.conf.py "app:create_app()"`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 from flask_compress import Compress
 
@@ -21,6 +24,14 @@ UNTRACED = "^https?://[^/]+/health/"
 """Load balancers and supervisors ask every few seconds: a regular expression of the URLs that they ask."""
 
 
+class _Flask(Flask):
+    """Flask, where all functions are plain ones: it looks whether they are coroutines at each request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself."""
+        return func
+
+
 def create_app(settings: ApiSettings | None = None) -> Flask:
     """The WSGI application. Nothing is connected yet: it starts, and says that it is live, without a database.
 
@@ -31,7 +42,7 @@ def create_app(settings: ApiSettings | None = None) -> Flask:
         SettingsError: the environment lacks a variable or has a malformed one.
     """
     settings = settings or load(ApiSettings)
-    app = Flask(__name__, static_folder=None)
+    app = _Flask(__name__, static_folder=None)
     tracing.start(settings.tracing, service="windsock-api", environment=settings.deployment.environment)
     tracing.trace_requests(app, untraced=UNTRACED)
     app.url_map.strict_slashes = False  # /api/weather/ is /api/weather

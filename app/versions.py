@@ -55,6 +55,10 @@ class Version:
         """
         return f"{runtime.__version__}-{self.tag}-{form}"
 
+    def header(self, form: str) -> str:
+        """The header `ETag` of such an answer."""
+        return f'W/"{self.etag(form)}"'
+
 
 @dataclasses.dataclass(frozen=True)
 class Versions:
@@ -99,7 +103,10 @@ def _tag(numbers: int | None, at: dt.datetime | None) -> str:
 def unchanged(version: Version, form: str) -> bool:
     """Whether the client says that it has this version in this form already (RFC 9110, section 13.2.2)."""
     sent = request.environ  # asked first: to read headers that are not there takes as long as to read those that are
-    if "HTTP_IF_NONE_MATCH" in sent and request.if_none_match:
+    tags = sent.get("HTTP_IF_NONE_MATCH")
+    if tags == version.header(form):  # as most clients send it: nothing to be read of a list
+        return True
+    if tags and request.if_none_match:
         return bool(request.if_none_match.contains_weak(version.etag(form)))
     since = request.if_modified_since if "HTTP_IF_MODIFIED_SINCE" in sent else None
     return bool(since and version.modified and version.modified.replace(microsecond=0) <= since)
@@ -108,7 +115,7 @@ def unchanged(version: Version, form: str) -> bool:
 def mark(response: Response, version: Version, form: str, max_age_s: int) -> Response:
     """Give the response the headers by which it is cached and asked for again."""
     headers = response.headers
-    headers["ETag"] = f'W/"{version.etag(form)}"'
+    headers["ETag"] = version.header(form)
     if version.modified:
         headers["Last-Modified"] = version.last_modified
     headers["Cache-Control"] = f"public, max-age={max_age_s}"
