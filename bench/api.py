@@ -15,7 +15,8 @@ from bench.results import Figure, ratios, timed
 from bench.server import Server
 from bench.services import REFERENCES, Service, api, reference
 
-ROUND_S = 2.0
+# Rates are compared in short turns, several for each run: two shared cores change from minute to minute.
+TURN_S, TURNS = 1.0, 3
 # Of the rate of each reference, at this many rows.
 LIMITS = {
     100: {"plain": 3.5, "tuned": 1.0, "fastest": 0.75},
@@ -66,10 +67,10 @@ def _pages(
     requests = [request(path) for path in paths]
     loads: dict[str, list[Load]] = {name: [] for name in ("ours", *references)}
     cpu: dict[str, list[float]] = {name: [] for name in loads}
-    for _ in range(runs):
+    for _ in range(TURNS * runs):
         for name, service in {"ours": ours, **references}.items():
             before = service.cpu_s()
-            loads[name].append(load(service.ports, requests, ROUND_S))
+            loads[name].append(load(service.ports, requests, TURN_S))
             cpu[name].append((service.cpu_s() - before) / loads[name][-1].requests * 1e6)
     what = f"GET /api/weather, {rows} rows"
     for name, limit in limits.items():
@@ -88,10 +89,9 @@ def _unchanged(ours: Service, codes: Sequence[str], runs: int) -> Iterator[Figur
     sent = [request(path) for path in paths]
     kept = [request(path, f"If-None-Match: {tag}\r\n") for path in paths]
     values = []
-    # Two rates of the same processes, in short turns: in a second, two shared cores change less than the two differ.
-    for _ in range(3 * runs):
-        whole = load(ours.ports, sent, ROUND_S / 2)
-        empty = load(ours.ports, kept, ROUND_S / 2, status=304)
+    for _ in range(TURNS * runs):
+        whole = load(ours.ports, sent, TURN_S)
+        empty = load(ours.ports, kept, TURN_S, status=304)
         values.append(empty.rate / whole.rate)
     yield Figure("304, nothing has changed", "rate of a page of 100 rows", values, "at least", 1.7)
 
@@ -103,7 +103,7 @@ def _last_page(ours: Service, runs: int) -> Iterator[Figure]:
     first, last = [request("/api/weather")], [request(f"/api/weather?cursor={cursor}")]
 
     def seconds(requests: Sequence[bytes]) -> float:
-        return 1 / load(ours.ports[:1], requests, ROUND_S / 2, connections=1).rate
+        return 1 / load(ours.ports[:1], requests, TURN_S, connections=1).rate
 
     seconds(last)
     values = [1 / value for value in ratios(lambda: seconds(first), lambda: seconds(last), runs)]
