@@ -107,7 +107,8 @@ def _link(places: Mapping[str, str]) -> str:
 @functools.lru_cache(maxsize=1000)
 def _kept(query: bytes) -> str:
     """What every place of a list has of a query."""
-    parameters = parse_qsl(query.decode(), keep_blank_values=True)
+    # Read as Werkzeug reads it for `request.args`: what is no UTF-8 stays as it was sent.
+    parameters = parse_qsl(query.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
     return urlencode([each for each in parameters if each[0] not in {"page", "cursor"}])
 
 
