@@ -142,7 +142,7 @@ class StrictParser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": ma.RAISE}  # noqa: RUF012 - as in the base
 
     # Of all the places that webargs reads, this API has query strings only.
-    def parse(self, argmap: ma.Schema, req: Request | None = None, **_options: Any) -> dict[str, Any]:  # type: ignore[override]
+    def parse(self, argmap: ma.Schema, req: Request | None = None, **_options: Any) -> dict[str, Any]:  # type: ignore[override] # no other places
         """The parameters of a request.
 
         Raises:
