@@ -230,3 +230,8 @@ def test_a_statistic_that_cannot_be_calculated_is_null(get: Get, weather: Databa
     assert (first["avg_max_temp_c"], first["total_precipitation_cm"]) == (None, None)
     assert (first["max_temp_days"], first["precipitation_days"]) == (0, 0)
     assert first["avg_min_temp_c"] is not None
+
+
+def test_links_keep_what_is_no_utf_8_as_it_was_sent(client: FlaskClient) -> None:
+    link = client.get("/api/weather?station_id=%FF&page=1").headers["Link"]
+    assert link.startswith("</api/weather?station_id=%25FF&page=1>")
