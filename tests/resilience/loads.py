@@ -6,7 +6,7 @@ import dataclasses
 import random
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.conftest import Database, wait_until
@@ -92,6 +92,14 @@ def somewhere(worker: subprocess.Popen[str], load: Load, chance: random.Random) 
     """Let a worker come to some point of its load: most are after the first files and before the last."""
     begun(worker, files=chance.randrange(0, 48, 8))
     time.sleep(chance.uniform(0, load.seconds / 4))  # the moment is the point here: no condition to wait for
+
+
+def tries(at_least: int, hits: Sequence[bool]) -> Iterator[None]:
+    """So many tries, and up to five times as many while chance has not once hit what they are for."""
+    for number in range(5 * at_least):
+        if number >= at_least and any(hits):
+            return
+        yield
 
 
 def whole_files_only(database: Database) -> int:
