@@ -33,7 +33,7 @@ from database.settings import DatabaseSettings
 from runtime.environment import load
 from tests.resilience import trials
 
-pytest_plugins = ["tests.acceptance.rehearsal.fixtures"]
+pytest_plugins = ["tests.acceptance.compose.fixtures", "tests.acceptance.rehearsal.fixtures"]
 
 PROJECT = Path(__file__).parent.parent
 ARTEFACTS = PROJECT / "tests" / "artefacts"
@@ -248,6 +248,17 @@ def database(cluster: Cluster, migrated: str) -> Iterator[Database]:
     """A fresh database with the current schema and the three roles."""
     with new_database(cluster, migrated) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def docker() -> None:
+    """A daemon that answers; without one, the test is skipped."""
+    try:
+        answer = subprocess.run(["docker", "info"], capture_output=True, text=True, timeout=60, check=False)
+    except FileNotFoundError:
+        pytest.skip("no Docker here")
+    if answer.returncode:
+        pytest.skip("no Docker daemon answers")
 
 
 @pytest.fixture(scope="session")

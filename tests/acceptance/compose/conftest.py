@@ -2,52 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.compose.stack import Stack, run
+from tests.acceptance.compose.stack import Stack
 from tests.acceptance.figures import STATION_DAYS, total_items
 from tests.conftest import wait_until
-
-
-@pytest.fixture(scope="session")
-def docker() -> None:
-    """A daemon that answers; without one, the test is skipped."""
-    try:
-        answer = subprocess.run(["docker", "info"], capture_output=True, text=True, timeout=60, check=False)
-    except FileNotFoundError:
-        pytest.skip("no Docker here")
-    if answer.returncode:
-        pytest.skip("no Docker daemon answers")
-
-
-@pytest.fixture(scope="session")
-def wx_data(weather_data: Callable[[str], Path]) -> Path:
-    """The folder of the real station files."""
-    return weather_data("wx_data")
-
-
-@pytest.fixture(scope="session")
-def images(docker: None) -> None:  # noqa: ARG001 - built by it
-    """The images, built from the project as it is now."""
-    run("docker", "compose", "--profile", "upload", "build", "--quiet")
-
-
-@pytest.fixture
-def new_stack(images: None) -> Iterator[Callable[..., Stack]]:  # noqa: ARG001 - started from them
-    """A function that gives an empty stack which has not been started yet."""
-    stacks: list[Stack] = []
-
-    def new(**settings: str) -> Stack:
-        stacks.append(Stack(**settings))
-        return stacks[-1]
-
-    yield new
-    for stack in stacks:
-        stack.remove()
 
 
 @pytest.fixture(scope="package")

@@ -5,8 +5,6 @@ A plugin of tests/conftest.py: what several folders share lives once only where 
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -35,10 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+def rehearsal(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:  # noqa: ARG001 - in it
     """The emulated AWS, with nothing deployed to it. Afterwards nothing of it is left."""
-    if not shutil.which("docker") or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
-        pytest.skip("no Docker daemon answers")
     started = Rehearsal(tmp_path_factory.mktemp("rehearsal"))
     started.start()
     yield started

@@ -85,17 +85,6 @@ class Emulator:
 
 
 @pytest.fixture(scope="session")
-def docker() -> None:
-    """A daemon that answers; without one, the test is skipped."""
-    try:
-        answer = subprocess.run(["docker", "info"], capture_output=True, text=True, timeout=60, check=False)
-    except FileNotFoundError:
-        pytest.skip("no Docker here")
-    if answer.returncode:
-        pytest.skip("no Docker daemon answers")
-
-
-@pytest.fixture(scope="session")
 def emulator(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:  # noqa: ARG001 - in it
     """The one that these tests share. Each test uses names of its own."""
     port, folder = free_port(), tmp_path_factory.mktemp("emulator")

@@ -1,5 +1,5 @@
-"""The stacks of tests/acceptance/compose."""
+"""A stack for these trials, as tests/acceptance/compose has one."""
 
-from tests.acceptance.compose.conftest import docker, images, loaded, new_stack, stack, wx_data
+from tests.acceptance.compose.conftest import stack
 
-__all__ = ["docker", "images", "loaded", "new_stack", "stack", "wx_data"]
+__all__ = ["stack"]
