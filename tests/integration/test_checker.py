@@ -27,6 +27,7 @@ from worker.sources import SourceError
 
 BUCKET, REGION = "weather-files", "us-east-1"
 MANIFEST = f"s3://{BUCKET}/_windsock/manifest.json"
+MACHINE_IMAGE = "ami-12c6146b"  # one of those that moto has: to list them takes it more than a second
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def aws(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     )["taskDefinition"]["taskDefinitionArn"]
     subnet = ec2.describe_subnets()["Subnets"][0]
     # To moto, a capacity provider needs a machine.
-    instance = ec2.run_instances(ImageId=ec2.describe_images()["Images"][0]["ImageId"], MinCount=1, MaxCount=1)
+    instance = ec2.run_instances(ImageId=MACHINE_IMAGE, MinCount=1, MaxCount=1)
     document = {"instanceId": instance["Instances"][0]["InstanceId"], "region": REGION}
     ecs.register_container_instance(cluster="weather", instanceIdentityDocument=json.dumps(document))
     group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
