@@ -8,6 +8,8 @@ PLACE ?= local
 TOOLS := $(if $(filter local,$(PLACE)),local,deploy)
 # Ansible refuses to run in another encoding, and the logs name files in any language.
 export LC_ALL := C.UTF-8
+# Where Python is told to keep nothing that it compiles, each of a playbook's many processes compiles all of Ansible.
+unexport PYTHONDONTWRITEBYTECODE
 export PYTHON SOURCE
 
 SCRIPTS := $(wildcard requirements/*.sh) cloudformation/buildspecs/vault-password .ci/run .ci/docker .ci/base-images/postgres-entrypoint \

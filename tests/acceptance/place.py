@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import PROJECT, free_port
+from tests.conftest import PROJECT, free_port, unmeasured
 
 BOX = re.compile(r"^┌─+┐\n(?:│ .* │\n)+└─+┘$", re.MULTILINE)
 
@@ -59,7 +58,7 @@ class Place:
         variables = {"api_port": self.api_port, "database_port": self.database_port, **(settings or {})}
         chosen = f"--extra-vars '{json.dumps(variables, separators=(',', ':'))}'"
         # A `make test` around this one has handed its own variables down.
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "COV"))}
+        ours = {name: value for name, value in unmeasured().items() if not name.startswith(("MAKE", "MFLAGS"))}
         result = subprocess.run(
             [*self.prefix, "make", *words, f"ARGS={chosen}{' --check --diff' if check else ''}"],
             cwd=self.folder,
@@ -75,14 +74,13 @@ class Place:
     def play(self, playbook: str, **settings: object) -> Run:
         """Run a playbook of the project in what `make up` has installed, with settings for this run."""
         variables = {"api_port": self.api_port, "database_port": self.database_port, **settings}
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
         result = subprocess.run(
             [
                 *(*self.prefix, self.folder / ".venv" / "bin" / "ansible-playbook", playbook),
                 *("--inventory", "inventory/local", "--extra-vars", json.dumps(variables)),
             ],
             cwd=self.folder,
-            env={**ours, "SOURCE": "", "LC_ALL": "C.UTF-8", **self.environment},
+            env={**unmeasured(), "SOURCE": "", "LC_ALL": "C.UTF-8", **self.environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

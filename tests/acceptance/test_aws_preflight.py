@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, unmeasured
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ def inventory(tmp_path: Path) -> Path:
 
 def deploy(inventory: Path) -> tuple[int, str]:
     """Run `site.yml` as somebody who has no credentials."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment = {name: value for name, value in unmeasured().items() if not name.startswith("AWS_")}
     done = subprocess.run(
         [Path(sys.executable).with_name("ansible-playbook"), "site.yml", "--inventory", inventory],
         cwd=PROJECT,

@@ -12,7 +12,7 @@ import pytest
 
 from tests.acceptance.compose.stack import Stack, run
 from tests.acceptance.figures import Figures
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, unmeasured
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
@@ -30,6 +30,7 @@ class Playbooks:
         return subprocess.run(
             [Path(sys.executable).with_name("ansible-playbook"), playbook, "-i", "inventory/compose", *extra, *options],
             cwd=PROJECT,
+            env=unmeasured(),
             capture_output=True,
             text=True,
             check=False,

@@ -20,7 +20,7 @@ from typing import Any
 
 from deployment.session import Place
 from tests.acceptance.client import NO_ANSWER, Answer, get
-from tests.conftest import PROJECT, free_port
+from tests.conftest import PROJECT, free_port, unmeasured
 
 MINUTE_S = 3.0
 """A minute of a template in seconds: a bake of three minutes takes nine seconds."""
@@ -95,7 +95,7 @@ class Rehearsal:
         process = subprocess.Popen(
             command,
             cwd=self.folder,
-            env={**os.environ, "LC_ALL": "C.UTF-8", "ANSIBLE_FORCE_COLOR": "0"},
+            env={**unmeasured(), "LC_ALL": "C.UTF-8", "ANSIBLE_FORCE_COLOR": "0"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,5 +1,5 @@
 """The emulated AWS that these tests deploy to."""
 
-from tests.integration.emulator.conftest import Emulator, docker, emulator
+from tests.integration.emulator.conftest import Emulator, emulator
 
-__all__ = ["Emulator", "docker", "emulator"]
+__all__ = ["Emulator", "emulator"]

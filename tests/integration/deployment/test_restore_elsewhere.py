@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, unmeasured
 
 
 @pytest.mark.parametrize(
@@ -20,7 +19,7 @@ def test_a_place_without_backups_says_what_to_do(place: str, instead: str) -> No
     done = subprocess.run(
         [Path(sys.executable).parent / "ansible-playbook", "playbooks/restore.yml", "-i", f"inventory/{place}"],
         cwd=PROJECT,
-        env={**os.environ, "LC_ALL": "C.UTF-8", "ANSIBLE_FORCE_COLOR": "0"},
+        env={**unmeasured(), "LC_ALL": "C.UTF-8", "ANSIBLE_FORCE_COLOR": "0"},
         capture_output=True,
         text=True,
         check=False,
