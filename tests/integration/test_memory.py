@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.memory import peak_memory_mb
-from tests.conftest import Database
+from tests.conftest import Database, unmeasured
 from tests.integration.ingesting import environment, station_lines
 
 LIMIT_MB = 150
@@ -27,8 +27,8 @@ BEGINNINGS = {"station file": STATION_FILE, "CSV": CSV, "dly": DLY, "list": STAT
 
 def peak_mb(database: Database, source: Path) -> float:
     """The largest resident size of a pass."""
-    units = {"WINDSOCK_DAILY_SUMMARIES_UNITS": "metric"}
-    return peak_memory_mb([sys.executable, "-m", "worker", "ingest"], environment(database, source, **units))
+    variables = environment(database, source, WINDSOCK_DAILY_SUMMARIES_UNITS="metric")
+    return peak_memory_mb([sys.executable, "-m", "worker", "ingest"], unmeasured(variables))
 
 
 def write_year(path: Path) -> int:

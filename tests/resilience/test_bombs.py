@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.memory import peak_memory_mb
-from tests.conftest import Database
+from tests.conftest import Database, unmeasured
 from tests.integration.ingesting import a_year, environment, observations, station_lines
 from tests.integration.test_memory import LIMIT_MB
 from tests.resilience.trials import Trial
@@ -95,7 +95,8 @@ def test_a_bomb_costs_no_memory(database: Database, tmp_path: Path, trial: Trial
 
 def peak(database: Database, folder: Path) -> float:
     """The most memory that a pass over the folder takes; it may end with a failed file."""
-    return peak_memory_mb([sys.executable, "-c", WHATEVER_ITS_STATUS, "ingest"], environment(database, folder))
+    variables = environment(database, folder)
+    return peak_memory_mb([sys.executable, "-c", WHATEVER_ITS_STATUS, "ingest"], unmeasured(variables))
 
 
 @pytest.mark.parametrize(("beginning", "reason"), [(b"", "it is binary data"), (USUAL, "line 2 is longer than")])

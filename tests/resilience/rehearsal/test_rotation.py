@@ -19,8 +19,8 @@ from tests.resilience.trials import Trial
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
 ASKED = ("/api/weather?per_page=1&station_id=NOBODY{n}",)
-"""Not /health/ready: of many probes at once all but one may be told to come again. The load balancer asks there, and what
-it found shows at the end: the same tasks, all healthy.
+"""Not /health/ready: of many probes at once all but one may be told to come again. The load balancer asks there, and
+what it found shows at the end: the same tasks, all healthy.
 """
 SOME = 60
 """So many requests are to be answered before the rotation, and afterwards."""
