@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -138,12 +139,26 @@ class Database:
             return connection.execute(query.encode(), parameters).fetchall()
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listens on now."""
+def free_port(in_a_row: int = 1) -> int:
+    """A TCP port of 127.0.0.1 that nobody has now; with the next ones, where more are asked for.
+
+    Not one of those that the kernel chooses from (ip_local_port_range begins at 32768): before it is listened on, a
+    connection of any other test could have it.
+    """
+    for _ in range(1000):
+        port = random.SystemRandom().randrange(20_000, 32_768 - in_a_row)
+        if all(_is_free(each) for each in range(port, port + in_a_row)):
+            return port
+    raise AssertionError("no free port")
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def unmeasured(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

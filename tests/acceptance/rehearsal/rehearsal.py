@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -47,7 +46,7 @@ class Rehearsal:
     def __init__(self, folder: Path) -> None:
         """Copy the project, what is not committed yet included, so that a test may change it."""
         self.folder = folder / "windsock"
-        self.port = free_port_pair()
+        self.port = free_port(in_a_row=2)  # the emulator has both
         self.url = f"http://127.0.0.1:{self.port + 1}"
         self.place = Place("us-east-1", "", f"http://127.0.0.1:{self.port}", "test", "test")
         self.stopwatch: list[tuple[str, float, int]] = []
@@ -248,20 +247,6 @@ def under_load(url: str, clients: int = 4, paths: Sequence[str] = USUAL_PATHS) -
         over.set()
         for thread in threads:
             thread.join(timeout=60)
-
-
-def free_port_pair() -> int:
-    """A port that is free and whose successor is, too: the emulator has both."""
-    for _ in range(100):
-        port = free_port()
-        if port < 65535 and _is_free(port + 1):
-            return port
-    raise AssertionError("no two free ports in a row")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def eventually(what: Callable[[], bool], seconds: float = 60.0) -> bool:

@@ -87,7 +87,7 @@ class Emulator:
 @pytest.fixture(scope="session")
 def emulator(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:  # noqa: ARG001 - in it
     """The one that these tests share. Each test uses names of its own."""
-    port, folder = free_port(), tmp_path_factory.mktemp("emulator")
+    port, folder = free_port(in_a_row=2), tmp_path_factory.mktemp("emulator")
     started = emulate("start", "--port", port, "--folder", folder)
     assert started.returncode == 0, started.stderr
     yield Emulator(port, folder, Place(REGION, "", f"http://127.0.0.1:{port}", "test", "test"))

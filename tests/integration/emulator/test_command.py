@@ -38,7 +38,7 @@ def test_stop_ends_its_containers_and_no_other(emulator: Emulator, tmp_path: Pat
         capture_output=True, text=True, check=True,
     ).stdout.strip()  # fmt: skip
     try:
-        port = free_port()
+        port = free_port(in_a_row=2)
         assert emulate("start", "--port", port, "--folder", tmp_path).returncode == 0
         second = Emulator(port, tmp_path, Place(REGION, "", f"http://127.0.0.1:{port}", "test", "test"))
         mount = [{"SourceVolume": "scratch", "ContainerPath": "/scratch"}]
@@ -72,7 +72,7 @@ def test_a_port_that_is_taken_is_told(docker: None, tmp_path: Path) -> None:  # 
 
 
 def test_a_second_one_from_the_same_folder_is_refused(emulator: Emulator) -> None:
-    started = emulate("start", "--port", free_port(), "--folder", emulator.folder)
+    started = emulate("start", "--port", free_port(in_a_row=2), "--folder", emulator.folder)
     assert started.returncode == 1
     assert "running already" in started.stderr
 
