@@ -18,10 +18,9 @@ from tests.resilience.trials import Trial
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
-ASKED = ("/api/weather?per_page=1&station_id=NOBODY{n}",)
-"""Not /health/ready: of many probes at once all but one may be told to come again. The load balancer asks there, and
-what it found shows at the end: the same tasks, all healthy.
-"""
+PAGES = ("/api/weather?per_page=1&station_id=NOBODY{n}",)
+PROBES = ("/health/ready",)
+"""Asked by one client: of many probes at once, all but one may be told to come again."""
 SOME = 60
 """So many requests are to be answered before the rotation, and afterwards."""
 ROTATIONS = 5
@@ -50,7 +49,10 @@ def test_a_rotated_password_of_the_api_costs_no_request_and_no_restart(
 
 def _rotate_under_load(cloud: Cloud, trial: Trial, chance: random.Random) -> None:
     before, old = cloud.settled(), cloud.secret(roles.API)["password"]
-    with under_load(cloud.rehearsal.url, clients=8, paths=ASKED) as load:
+    with (
+        under_load(cloud.rehearsal.url, clients=8, paths=PAGES) as load,
+        under_load(cloud.rehearsal.url, clients=1, paths=PROBES) as probes,
+    ):
         wait_until(lambda: load.answered > SOME, "requests are answered")
         time.sleep(chance.uniform(0, 1))
         cloud.rotate(roles.API)
@@ -63,9 +65,12 @@ def _rotate_under_load(cloud: Cloud, trial: Trial, chance: random.Random) -> Non
     assert ended, "the API had no connection"
     assert refuses(cloud, roles.API, old)
     trial.times += 1
-    trial.lost += len(load.failures)
-    trial.seen = f"{load.answered} requests answered, {ended} connections ended; the same {len(before)} containers"
+    trial.lost += len(load.failures) + len(probes.failures)
+    requests = load.answered + probes.answered
+    trial.seen = f"{requests} requests answered, {ended} connections ended; the same {len(before)} containers"
     assert load.failed == []
+    assert probes.answered
+    assert probes.failed == []
     assert cloud.settled() == before
 
 
