@@ -49,6 +49,14 @@ class Server:
             connection.execute("CHECKPOINT")
 
 
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 @contextlib.contextmanager
 def running_server() -> Iterator[Server]:
     """A migrated, empty database on a server that ends with the block."""
@@ -58,9 +66,7 @@ def running_server() -> Iterator[Server]:
     embedded.initialise(folder, PASSWORD)
     access = folder / "pg_hba.conf"
     access.write_text(f"host all {embedded.SUPERUSER} 127.0.0.1/32 trust\n" + access.read_text())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with (parent / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "database.embedded", "run", str(folder), "--port", str(port)], stdout=log, stderr=log

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from bench.programs import PROJECT, REFERENCES_PYTHON
-from bench.server import Server
+from bench.server import Server, free_port
 from database import roles
 
 PROCESSES = 2
@@ -66,7 +66,7 @@ class Service:
 def api(server: Server, processes: int = PROCESSES) -> Iterator[Service]:
     """The API as it is deployed: gunicorn, its access log written to a file."""
     variables = {"WINDSOCK_DATABASE_URL": server.url(roles.API), "WINDSOCK_API_WORKERS": "1"}
-    ports = [_free_port() for _ in range(processes)]
+    ports = [free_port() for _ in range(processes)]
     started = [(_API, {**variables, "WINDSOCK_API_BIND": f"127.0.0.1:{port}"}) for port in ports]
     with _running(server.folder.parent / "api.log", ports, started) as service:
         yield service
@@ -75,7 +75,7 @@ def api(server: Server, processes: int = PROCESSES) -> Iterator[Service]:
 @contextlib.contextmanager
 def reference(server: Server, name: str) -> Iterator[Service]:
     """One of bench/references, with uvicorn; no access log."""
-    ports = [_free_port() for _ in range(PROCESSES)]
+    ports = [free_port() for _ in range(PROCESSES)]
     command = [str(REFERENCES_PYTHON), "-m", "uvicorn", f"bench.references.{name}:app", "--no-access-log"]
     variables = {"BENCH_DATABASE_URL": server.url(roles.API)}
     started = [([*command, "--port", str(port)], variables) for port in ports]
@@ -114,10 +114,3 @@ def _wait(port: int, process: psutil.Popen, log: Path) -> None:
             return
         time.sleep(0.02)
     raise RuntimeError(f"a service to be measured does not start: {log.read_text()[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
