@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROJECT, unmeasured
+from tests.acceptance.playbook import play, without_credentials
+from tests.conftest import PROJECT
 
 
 @pytest.fixture
@@ -22,15 +21,7 @@ def inventory(tmp_path: Path) -> Path:
 
 def deploy(inventory: Path) -> tuple[int, str]:
     """Run `site.yml` as somebody who has no credentials."""
-    environment = {name: value for name, value in unmeasured().items() if not name.startswith("AWS_")}
-    done = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "site.yml", "--inventory", inventory],
-        cwd=PROJECT,
-        env={**environment, "HOME": str(inventory), "LC_ALL": "C.UTF-8", "AWS_EC2_METADATA_DISABLED": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = play("site.yml", inventory, environment=without_credentials(inventory))
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
@@ -53,9 +44,7 @@ def test_a_missing_region_is_named(inventory: Path) -> None:
 
 
 @pytest.mark.docker
-def test_without_credentials_it_says_how_to_get_some(inventory: Path) -> None:
-    if not shutil.which("docker") or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
-        pytest.skip("no Docker daemon answers: its absence is said first")
+def test_without_credentials_it_says_how_to_get_some(docker: None, inventory: Path) -> None:  # noqa: ARG001 - said first
     status, said = deploy(inventory)
     assert status != 0
     assert "There are no credentials for AWS: run `aws configure sso`" in said

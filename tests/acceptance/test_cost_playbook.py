@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROJECT, unmeasured
+from tests.acceptance.playbook import play, without_credentials
 
 
 def bill(tmp_path: Path, inventory: str, *more: str) -> tuple[int, str]:
     """Run `playbooks/cost.yml` as somebody who has never had to do with AWS."""
-    environment = {name: value for name, value in unmeasured().items() if not name.startswith("AWS_")}
-    done = subprocess.run(
-        [
-            Path(sys.executable).with_name("ansible-playbook"),
-            "playbooks/cost.yml",
-            "--inventory",
-            f"inventory/{inventory}",
-            *more,
-        ],
-        cwd=PROJECT,
-        env={**environment, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "AWS_EC2_METADATA_DISABLED": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = play("playbooks/cost.yml", inventory, *more, environment=without_credentials(tmp_path))
     return done.returncode, done.stdout + done.stderr
 
 

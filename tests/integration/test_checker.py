@@ -21,6 +21,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from runtime.environment import SettingsError, load
+from tests.conftest import unmeasured
 from worker import checker, manifest, package
 from worker.settings import OnePassSettings
 from worker.sources import SourceError
@@ -296,8 +297,7 @@ def test_the_package_holds_all_that_the_checker_imports(aws: SimpleNamespace, tm
         "heavy = {'numpy', 'sqlalchemy', 'psycopg', 'rich'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-    environment = {**inherited, "PYTHONPATH": str(path)}
+    environment = {**unmeasured(), "PYTHONPATH": str(path)}
     command = [sys.executable, "-P", "-c", program, str(path)]
     run = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

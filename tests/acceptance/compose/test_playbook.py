@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 from tests.acceptance.compose.stack import Stack, run
 from tests.acceptance.figures import Figures
-from tests.conftest import PROJECT, unmeasured
+from tests.acceptance.playbook import play
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
@@ -27,14 +26,7 @@ class Playbooks:
     def play(self, playbook: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a playbook and give what it printed, whether it failed or not."""
         extra = [f"--extra-vars={name}={value}" for name, value in {**self.variables, **variables}.items()]
-        return subprocess.run(
-            [Path(sys.executable).with_name("ansible-playbook"), playbook, "-i", "inventory/compose", *extra, *options],
-            cwd=PROJECT,
-            env=unmeasured(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return play(playbook, "compose", *extra, *options)
 
 
 def changed(result: subprocess.CompletedProcess[str]) -> int:

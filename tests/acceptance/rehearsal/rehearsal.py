@@ -19,6 +19,7 @@ from typing import Any
 
 from deployment.session import Place
 from tests.acceptance.client import NO_ANSWER, Answer, get
+from tests.acceptance.playbook import ANSIBLE_PLAYBOOK
 from tests.conftest import PROJECT, free_port, unmeasured
 
 MINUTE_S = 3.0
@@ -87,7 +88,7 @@ class Rehearsal:
     def play(self, playbook: str, *options: str) -> Played:
         """Run a playbook against the emulated AWS. What it prints is passed on as it comes."""
         command = [
-            str(Path(sys.executable).parent / "ansible-playbook"), playbook, "--inventory", "inventory/rehearsal",
+            str(ANSIBLE_PLAYBOOK), playbook, "--inventory", "inventory/rehearsal",
             "--extra-vars", f"emulator_port={self.port}", *options,
         ]  # fmt: skip
         began, calls = time.monotonic(), self.calls()
